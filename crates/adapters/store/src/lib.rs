@@ -1,0 +1,57 @@
+//! What is kept: repositories over SQLite and PostgreSQL, the same functions
+//! on both.
+//!
+//! Architectural invariant: every query for tenant data goes through
+//! [`tenancy`]; only this crate names the database library. Times are UTC
+//! milliseconds since 1970 (`docs/adr/0002-time-in-the-database.md`).
+
+mod audit;
+mod codes;
+mod entity;
+mod invitations;
+mod migration;
+mod model;
+mod open;
+mod sessions;
+mod settings;
+pub mod tenancy;
+mod tokens;
+mod users;
+
+pub use audit::{AuditFilter, AuditRecord, NewAudit};
+pub use codes::{CodeStatus, NewCode, StoredCode};
+pub use entity::{code::Model as CodeRow, session::Model as SessionRow, user::Model as UserRow};
+pub use model::{ConsentState, Page, SessionFilter, Source, Status};
+pub use open::Store;
+pub use sessions::SessionChange;
+pub use tokens::LoginToken;
+pub use users::{NewUser, UserChange};
+
+/// Milliseconds since 1970, UTC.
+pub type Millis = i64;
+
+/// Why the database did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Something of that name or key is there already.
+    #[error("it exists already")]
+    Duplicate,
+    /// The database cannot be reached or refuses.
+    #[error("the database is not available")]
+    Database(#[source] sea_orm::DbErr),
+    /// A row holds what this version does not understand.
+    #[error("a stored row is not understood")]
+    Corrupt,
+}
+
+impl From<sea_orm::DbErr> for StoreError {
+    fn from(error: sea_orm::DbErr) -> Self {
+        match error.sql_err() {
+            Some(sea_orm::SqlErr::UniqueConstraintViolation(_)) => Self::Duplicate,
+            _ => Self::Database(error),
+        }
+    }
+}
+
+/// The result of every repository function.
+pub type Result<T> = std::result::Result<T, StoreError>;

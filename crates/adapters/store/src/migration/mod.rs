@@ -1,0 +1,15 @@
+//! The schema, step by step. A step that was released is never edited.
+
+mod m0001_first;
+
+use sea_orm_migration::prelude::*;
+
+/// All steps in order.
+pub(crate) struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_first::Migration)]
+    }
+}

@@ -1,0 +1,209 @@
+//! Users and what they may do.
+
+use gc_access::{Permission, Permissions, Role};
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
+use uuid::Uuid;
+
+use crate::entity::{permission, user};
+use crate::{Millis, Result, Store, StoreError, tenancy};
+
+/// A user to create.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// Login name; two that differ only in case are the same.
+    pub username: String,
+    /// Shown to people, on consent questions too.
+    pub display_name: String,
+    /// The role.
+    pub role: Role,
+    /// Permissions beside the role's.
+    pub permissions: Vec<Permission>,
+    /// Argon2id, in its text form.
+    pub password_hash: String,
+    /// Has to choose another at the next login.
+    pub must_change_password: bool,
+}
+
+/// What to change of a user; `None` leaves it.
+#[derive(Debug, Clone, Default)]
+pub struct UserChange {
+    /// Shown name.
+    pub display_name: Option<String>,
+    /// Role.
+    pub role: Option<Role>,
+    /// All permissions beside the role's.
+    pub permissions: Option<Vec<Permission>>,
+    /// May log in.
+    pub enabled: Option<bool>,
+    /// Argon2id, in its text form.
+    pub password_hash: Option<String>,
+    /// Has to choose another at the next login.
+    pub must_change_password: Option<bool>,
+    /// When they last logged in.
+    pub last_login_at: Option<Millis>,
+    /// Remove the user.
+    pub deleted_at: Option<Millis>,
+}
+
+fn key(username: &str) -> String {
+    username.to_lowercase()
+}
+
+impl Store {
+    /// Create a user. `only_first`: refuse when an administrator exists, in
+    /// the same transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Duplicate`] when the name is taken, or an administrator
+    /// exists and this was to be the first.
+    pub async fn create_user(&self, new: NewUser, only_first: bool, now: Millis) -> Result<user::Model> {
+        let tx = self.begin().await?;
+        if only_first {
+            if self.is_postgres() {
+                // Two set-ups at once have to take turns.
+                tx.execute_unprepared("SELECT pg_advisory_xact_lock(7203001)").await?;
+            }
+            if admins(&tx).await? > 0 {
+                return Err(StoreError::Duplicate);
+            }
+        }
+        let id = Uuid::now_v7();
+        let row = user::ActiveModel {
+            id: Set(id),
+            tenant_id: Set(tenancy::SEEDED),
+            username_key: Set(key(&new.username)),
+            username: Set(new.username),
+            display_name: Set(new.display_name),
+            role: Set(new.role.as_str().into()),
+            password_hash: Set(new.password_hash),
+            enabled: Set(true),
+            mfa_secret: Set(None),
+            must_change_password: Set(new.must_change_password),
+            created_at: Set(now),
+            last_login_at: Set(None),
+            deleted_at: Set(None),
+        };
+        let row = row.insert(&tx).await?;
+        write_permissions(&tx, id, &new.permissions).await?;
+        tx.commit().await?;
+        Ok(row)
+    }
+
+    /// Whether an administrator exists.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_admin(&self) -> Result<bool> {
+        Ok(admins(&self.read).await? > 0)
+    }
+
+    /// The user of this name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user_by_name(&self, username: &str) -> Result<Option<user::Model>> {
+        let query = user::Entity::find()
+            .filter(user::Column::UsernameKey.eq(key(username)))
+            .filter(user::Column::DeletedAt.is_null());
+        Ok(query.one(&self.read).await?)
+    }
+
+    /// The user of this id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user(&self, id: Uuid) -> Result<Option<user::Model>> {
+        let query = tenancy::scoped(user::Entity::find_by_id(id), user::Column::TenantId, tenancy::SEEDED);
+        Ok(query.filter(user::Column::DeletedAt.is_null()).one(&self.read).await?)
+    }
+
+    /// All users, by name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn users(&self) -> Result<Vec<user::Model>> {
+        let query = tenancy::scoped(user::Entity::find(), user::Column::TenantId, tenancy::SEEDED)
+            .filter(user::Column::DeletedAt.is_null())
+            .order_by_asc(user::Column::UsernameKey);
+        Ok(query.all(&self.read).await?)
+    }
+
+    /// What a user may do. A role that is not understood may nothing.
+    ///
+    /// # Errors
+    /// When the database fails or the role is not understood.
+    pub async fn permissions(&self, user: &user::Model) -> Result<Permissions> {
+        let role = Role::from_name(&user.role).ok_or(StoreError::Corrupt)?;
+        let rows =
+            permission::Entity::find().filter(permission::Column::UserId.eq(user.id)).all(&self.read).await?;
+        let extra = rows.iter().filter_map(|row| Permission::from_name(&row.permission)).collect();
+        Ok(Permissions::new(role, extra))
+    }
+
+    /// Change a user. `None` when there is none of this id; refuses to take
+    /// the last enabled administrator away.
+    ///
+    /// # Errors
+    /// [`StoreError::Duplicate`] when it was the last administrator.
+    pub async fn change_user(&self, id: Uuid, change: UserChange) -> Result<Option<user::Model>> {
+        let tx = self.begin().await?;
+        let query = tenancy::scoped(user::Entity::find_by_id(id), user::Column::TenantId, tenancy::SEEDED);
+        let Some(row) = query.filter(user::Column::DeletedAt.is_null()).one(&tx).await? else { return Ok(None) };
+        let mut row: user::ActiveModel = row.into();
+        if let Some(name) = change.display_name {
+            row.display_name = Set(name);
+        }
+        if let Some(role) = change.role {
+            row.role = Set(role.as_str().into());
+        }
+        if let Some(enabled) = change.enabled {
+            row.enabled = Set(enabled);
+        }
+        if let Some(hash) = change.password_hash {
+            row.password_hash = Set(hash);
+        }
+        if let Some(must) = change.must_change_password {
+            row.must_change_password = Set(must);
+        }
+        if let Some(at) = change.last_login_at {
+            row.last_login_at = Set(Some(at));
+        }
+        if let Some(at) = change.deleted_at {
+            row.deleted_at = Set(Some(at));
+        }
+        let row = if row.is_changed() { row.update(&tx).await? } else { sea_orm::TryIntoModel::try_into_model(row)? };
+        if let Some(permissions) = change.permissions {
+            permission::Entity::delete_many().filter(permission::Column::UserId.eq(id)).exec(&tx).await?;
+            write_permissions(&tx, id, &permissions).await?;
+        }
+        if admins(&tx).await? == 0 {
+            return Err(StoreError::Duplicate);
+        }
+        tx.commit().await?;
+        Ok(Some(row))
+    }
+}
+
+async fn admins(db: &impl ConnectionTrait) -> Result<u64> {
+    let query = user::Entity::find()
+        .filter(user::Column::Role.eq(Role::Admin.as_str()))
+        .filter(user::Column::Enabled.eq(true))
+        .filter(user::Column::DeletedAt.is_null());
+    Ok(query.count(db).await?)
+}
+
+async fn write_permissions(db: &impl ConnectionTrait, user: Uuid, permissions: &[Permission]) -> Result<()> {
+    let mut names: Vec<&str> = permissions.iter().map(|permission| permission.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        let row = permission::ActiveModel {
+            user_id: Set(user),
+            permission: Set(name.into()),
+            tenant_id: Set(tenancy::SEEDED),
+        };
+        permission::Entity::insert(row).exec_without_returning(db).await?;
+    }
+    Ok(())
+}

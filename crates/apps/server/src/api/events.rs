@@ -1,0 +1,74 @@
+//! Changes, as they happen.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::Sse;
+use axum::response::sse::{Event, KeepAlive};
+use futures_util::Stream;
+use gc_access::Permission;
+use gc_bus::{Heard, Notice};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::auth::caller::Caller;
+use crate::error::{ApiError, ErrorBody};
+
+/// How often the login behind an open stream is looked at again.
+const RECHECK: Duration = Duration::from_secs(15);
+
+/// What changed, as server-sent events: `session` with the session's `id`, and
+/// `resync` when something was missed and everything should be read again.
+#[utoipa::path(get, path = "/api/events", tag = "operation", security(("login" = []), ("cookie" = [])),
+    responses((status = 200, content_type = "text/event-stream", body = String), (status = 401, body = ErrorBody),
+        (status = 403, body = ErrorBody)))]
+pub(crate) async fn events(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
+    caller.require(Permission::View)?;
+    let mut changes = app.bus.subscribe();
+    let stream = async_stream::stream! {
+        yield Ok(Event::default().event("resync").data("{}"));
+        loop {
+            let heard = tokio::select! {
+                heard = changes.next() => heard,
+                () = tokio::time::sleep(RECHECK) => {
+                    if still_in(&app, &caller).await { continue } else { return }
+                }
+                () = app.shutdown.cancelled() => return,
+            };
+            match heard {
+                Some(Heard::Notice(Notice::SessionChanged { session_id, created_by })) => {
+                    if !still_in(&app, &caller).await {
+                        return;
+                    }
+                    if may_hear(&app, &caller, session_id, created_by).await {
+                        let data = serde_json::json!({ "id": session_id }).to_string();
+                        yield Ok(Event::default().event("session").data(data));
+                    }
+                }
+                Some(Heard::Notice(Notice::Revoked { .. })) => {
+                    if !still_in(&app, &caller).await {
+                        return;
+                    }
+                }
+                Some(Heard::Missed) => yield Ok(Event::default().event("resync").data("{}")),
+                None => return,
+            }
+        }
+    };
+    Ok(Sse::new(stream).keep_alive(KeepAlive::default()))
+}
+
+async fn still_in(app: &App, caller: &Caller) -> bool {
+    matches!(app.store.login_by_id(caller.login.id, app.clock.wall()).await, Ok(Some(_)))
+}
+
+async fn may_hear(app: &App, caller: &Caller, session_id: Uuid, created_by: Option<Uuid>) -> bool {
+    caller.is_admin()
+        || created_by == Some(caller.user.id)
+        || app.store.is_invited(session_id, caller.user.id).await.unwrap_or(false)
+}

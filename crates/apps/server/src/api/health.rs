@@ -1,0 +1,46 @@
+//! Probes and versions.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::error::ApiError;
+
+/// The process is alive.
+pub(crate) async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// The server can serve: its database answers and it is not shutting down.
+pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, ApiError> {
+    if app.shutdown.is_cancelled() {
+        return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "SHUTTING_DOWN", "The server is going away."));
+    }
+    app.store.ping().await?;
+    Ok("ready\n")
+}
+
+/// What runs here.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Version {
+    version: String,
+    protocol_lowest: u32,
+    protocol_highest: u32,
+}
+
+/// What runs here.
+#[utoipa::path(get, path = "/api/version", tag = "operation", security(()), responses((status = 200, body = Version)))]
+pub(crate) async fn version() -> Json<Version> {
+    let (protocol_lowest, protocol_highest) = gc_protocol::limits::VERSIONS;
+    Json(Version { version: env!("CARGO_PKG_VERSION").into(), protocol_lowest, protocol_highest })
+}
+
+/// The route exists and does not know this method.
+pub(crate) async fn method_not_allowed() -> ApiError {
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "This route has no such method.")
+}

@@ -1,0 +1,107 @@
+//! The HTTP API: the route table, and its description.
+
+mod codes;
+mod downloads;
+mod events;
+mod health;
+mod invitations;
+mod password;
+mod session;
+mod session_list;
+mod setup;
+mod shapes;
+mod users;
+mod viewer_token;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::get;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::auth::caller::COOKIE;
+use crate::error::ErrorBody;
+
+/// Largest body that a call may have.
+const BODY: usize = 64 << 10;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "GuruConnect",
+        description = "Self-hosted remote support. Every error has one shape; quote its `request_id`.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+    ),
+    tags(
+        (name = "auth", description = "First set-up, logging in and out, one's own account"),
+        (name = "users", description = "Users, roles and permissions"),
+        (name = "codes", description = "Support codes"),
+        (name = "sessions", description = "Sessions, viewer tokens, invitations"),
+        (name = "operation", description = "Downloads, versions, events, probes")
+    ),
+    components(schemas(ErrorBody)),
+    modifiers(&Credentials)
+)]
+struct Description;
+
+struct Credentials;
+
+impl Modify for Credentials {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let components = api.components.get_or_insert_default();
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A login token")).build();
+        components.add_security_scheme("login", SecurityScheme::Http(bearer));
+        components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(COOKIE))));
+    }
+}
+
+fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(setup::state, setup::setup))
+        .routes(routes!(password::login))
+        .routes(routes!(password::logout))
+        .routes(routes!(password::me))
+        .routes(routes!(password::change_password))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::change, users::remove))
+        .routes(routes!(users::colleagues))
+        .routes(routes!(codes::list, codes::create))
+        .routes(routes!(codes::cancel))
+        .routes(routes!(codes::validate))
+        .routes(routes!(session_list::list))
+        .routes(routes!(session::get, session::remove))
+        .routes(routes!(session::request_control))
+        .routes(routes!(viewer_token::mint))
+        .routes(routes!(invitations::list, invitations::invite))
+        .routes(routes!(invitations::withdraw))
+        .routes(routes!(events::events))
+        .routes(routes!(downloads::download))
+        .routes(routes!(health::version))
+}
+
+/// The API's description.
+pub(crate) fn describe() -> utoipa::openapi::OpenApi {
+    routes().split_for_parts().1
+}
+
+/// Everything that is served.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    let (router, api) = routes().split_for_parts();
+    let docs = utoipa_swagger_ui::SwaggerUi::new("/api/docs").url("/api/openapi.json", api);
+    router
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/ws/agent", get(crate::relay::agent_socket::upgrade))
+        .route("/ws/viewer", get(crate::relay::viewer_socket::upgrade))
+        .merge(docs)
+        .fallback(crate::web::page)
+        .method_not_allowed_fallback(health::method_not_allowed)
+        .layer(DefaultBodyLimit::max(BODY))
+        .layer(axum::middleware::from_fn_with_state(app.clone(), crate::request::identify))
+        .with_state(app)
+}

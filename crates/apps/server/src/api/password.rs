@@ -1,0 +1,168 @@
+//! Logging in and out, and one's own account.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse};
+use gc_access::Secret;
+use gc_store::{Millis, NewAudit, UserChange};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::shapes::{User, at};
+use crate::app::App;
+use crate::auth::caller::{AnyCaller, COOKIE, LOGIN_PREFIX};
+use crate::auth::password;
+use crate::error::{ApiError, ErrorBody};
+use crate::request::{Body, ClientAddress};
+
+/// How long a login lasts, in milliseconds.
+const LIFETIME: Millis = 24 * 60 * 60 * 1000;
+
+/// Who wants in.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Login {
+    username: String,
+    password: String,
+    /// Second factor, when it is due.
+    #[expect(dead_code, reason = "accepted for clients that always send it; no user has a second factor yet")]
+    otp: Option<String>,
+}
+
+/// A login.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct LoggedIn {
+    /// For `Authorization: Bearer …`; also set as cookie.
+    token: String,
+    #[schema(format = DateTime)]
+    expires_at: String,
+    user: User,
+}
+
+/// Log in.
+#[utoipa::path(post, path = "/api/auth/login", tag = "auth", request_body = Login, security(()),
+    responses((status = 200, body = LoggedIn), (status = 401, body = ErrorBody), (status = 429, body = ErrorBody)))]
+pub(crate) async fn login(
+    State(app): State<Arc<App>>,
+    client: ClientAddress,
+    Body(wanted): Body<Login>,
+) -> Result<impl IntoResponse, ApiError> {
+    app.limits.login(client)?;
+    let user = app.store.user_by_name(&wanted.username).await?;
+    let right = password::verify(wanted.password, user.as_ref().map(|user| user.password_hash.clone())).await?;
+    let Some(user) = user.filter(|user| right && user.enabled) else {
+        app.audit(NewAudit {
+            event: "login_failed",
+            target: Some(gc_protocol::limits::displayable(&wanted.username, 64)),
+            outcome: Some("refused"),
+            ip_address: Some(client.0.to_string()),
+            ..Default::default()
+        })
+        .await;
+        let detail = "The user name or the password is wrong.";
+        return Err(ApiError::new(StatusCode::UNAUTHORIZED, "LOGIN_FAILED", detail));
+    };
+    let now = app.clock.wall();
+    let token = Secret::random(LOGIN_PREFIX, &crate::random::bits()?);
+    app.store.add_login(user.id, token.hash(), now, now + LIFETIME).await?;
+    let change = UserChange { last_login_at: Some(now), ..Default::default() };
+    let user = app.store.change_user(user.id, change).await?.unwrap_or(user);
+    app.audit(NewAudit {
+        event: "login",
+        actor_id: Some(user.id),
+        target: Some(user.username.clone()),
+        ip_address: Some(client.0.to_string()),
+        ..Default::default()
+    })
+    .await;
+    let permissions = app.store.permissions(&user).await?;
+    let cookie = cookie(&app, token.expose(), LIFETIME / 1000)?;
+    let answer = LoggedIn {
+        token: token.expose().to_owned(),
+        expires_at: at(now + LIFETIME),
+        user: User::new(user, &permissions),
+    };
+    Ok((AppendHeaders([(header::SET_COOKIE, cookie)]), Json(answer)))
+}
+
+/// Log out: the login and every viewer token minted under it end.
+#[utoipa::path(post, path = "/api/auth/logout", tag = "auth", security(("login" = []), ("cookie" = [])),
+    responses((status = 204), (status = 401, body = ErrorBody)))]
+pub(crate) async fn logout(
+    State(app): State<Arc<App>>,
+    client: ClientAddress,
+    AnyCaller(caller): AnyCaller,
+) -> Result<impl IntoResponse, ApiError> {
+    app.store.remove_login(caller.login.id).await?;
+    app.revoke_viewers(Some(caller.login.id), None).await;
+    app.audit(NewAudit {
+        event: "logout",
+        actor_id: Some(caller.user.id),
+        ip_address: Some(client.0.to_string()),
+        ..Default::default()
+    })
+    .await;
+    Ok((StatusCode::NO_CONTENT, AppendHeaders([(header::SET_COOKIE, cookie(&app, "", 0)?)])))
+}
+
+/// Who is logged in.
+#[utoipa::path(get, path = "/api/auth/me", tag = "auth", security(("login" = []), ("cookie" = [])),
+    responses((status = 200, body = User), (status = 401, body = ErrorBody)))]
+pub(crate) async fn me(AnyCaller(caller): AnyCaller) -> Json<User> {
+    Json(User::new(caller.user, &caller.permissions))
+}
+
+/// A new password for oneself.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangePassword {
+    current_password: String,
+    /// At least 10 characters.
+    new_password: String,
+}
+
+/// Change one's password. Every other login of the user ends.
+#[utoipa::path(post, path = "/api/auth/change-password", tag = "auth", request_body = ChangePassword,
+    security(("login" = []), ("cookie" = [])),
+    responses((status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+        (status = 422, body = ErrorBody), (status = 429, body = ErrorBody)))]
+pub(crate) async fn change_password(
+    State(app): State<Arc<App>>,
+    client: ClientAddress,
+    AnyCaller(caller): AnyCaller,
+    Body(wanted): Body<ChangePassword>,
+) -> Result<StatusCode, ApiError> {
+    app.limits.change_password(client)?;
+    password::check_new(&wanted.new_password)?;
+    if !password::verify(wanted.current_password, Some(caller.user.password_hash.clone())).await? {
+        return Err(ApiError::new(StatusCode::FORBIDDEN, "WRONG_PASSWORD", "The current password is wrong."));
+    }
+    let change = UserChange {
+        password_hash: Some(password::hash(wanted.new_password).await?),
+        must_change_password: Some(false),
+        ..Default::default()
+    };
+    app.store.change_user(caller.user.id, change).await?;
+    app.store.remove_logins_of(caller.user.id, Some(caller.login.id)).await?;
+    // Viewers of every login of this user have to mint anew.
+    app.revoke_viewers(None, Some(caller.user.id)).await;
+    app.audit(NewAudit {
+        event: "password_changed",
+        actor_id: Some(caller.user.id),
+        ip_address: Some(client.0.to_string()),
+        ..Default::default()
+    })
+    .await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn cookie(app: &App, token: &str, seconds: i64) -> Result<HeaderValue, ApiError> {
+    let secure = if app.url.starts_with("https://") { "; Secure" } else { "" };
+    let text = format!("{COOKIE}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
+    let mut value = HeaderValue::from_str(&text).map_err(|_| ApiError::internal("a cookie could not be written"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}

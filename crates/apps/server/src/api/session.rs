@@ -1,0 +1,88 @@
+//! One session: looking at it, asking for more, ending it.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use gc_access::Permission;
+use gc_session::EndReason;
+use gc_session::relay::AskRefusal;
+use gc_store::NewAudit;
+use uuid::Uuid;
+
+use super::session_list::{Session, visible};
+use crate::app::App;
+use crate::auth::caller::Caller;
+use crate::error::{ApiError, ErrorBody};
+use crate::request::{ClientAddress, Path};
+
+/// One session.
+#[utoipa::path(get, path = "/api/sessions/{id}", tag = "sessions", params(("id" = Uuid, Path)),
+    security(("login" = []), ("cookie" = [])),
+    responses((status = 200, body = Session), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+        (status = 404, body = ErrorBody)))]
+pub(crate) async fn get(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<Json<Session>, ApiError> {
+    caller.require(Permission::View)?;
+    let (row, _) = visible(&app, &caller, id).await?;
+    Ok(Json(Session::new(&app, row)))
+}
+
+/// End a session for everybody. Its creator and administrators may.
+#[utoipa::path(delete, path = "/api/sessions/{id}", tag = "sessions", params(("id" = Uuid, Path)),
+    security(("login" = []), ("cookie" = [])),
+    responses((status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+        (status = 404, body = ErrorBody)))]
+pub(crate) async fn remove(
+    State(app): State<Arc<App>>,
+    client: ClientAddress,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<StatusCode, ApiError> {
+    let (row, view) = visible(&app, &caller, id).await?;
+    if !view.is_creator && !caller.permissions.has(Permission::ManageSessions) {
+        return Err(ApiError::forbidden());
+    }
+    let reason = if view.is_creator { EndReason::ClosedByTechnician } else { EndReason::Removed };
+    if !view.ended {
+        app.store.cancel_codes_of(row.id, app.clock.wall()).await?;
+        app.hub.end(&app, id, reason).await?;
+    }
+    app.audit(NewAudit {
+        event: "session_removed",
+        session_id: Some(id),
+        actor_id: Some(caller.user.id),
+        ip_address: Some(client.0.to_string()),
+        ..Default::default()
+    })
+    .await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Ask the person to allow control where they allowed view.
+#[utoipa::path(post, path = "/api/sessions/{id}/request-control", tag = "sessions", params(("id" = Uuid, Path)),
+    security(("login" = []), ("cookie" = [])),
+    responses((status = 202), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+        (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+pub(crate) async fn request_control(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<StatusCode, ApiError> {
+    visible(&app, &caller, id).await?;
+    caller.require(Permission::Control)?;
+    let not_live = || ApiError::conflict("SESSION_NOT_LIVE", "The session is not live.");
+    let session = app.hub.get(id).ok_or_else(not_live)?;
+    match session.ask_for_control(&app).await {
+        Ok(()) => Ok(StatusCode::ACCEPTED),
+        Err(AskRefusal::NotLive) => Err(not_live()),
+        Err(AskRefusal::Asking) => Err(ApiError::conflict("ALREADY_ASKING", "The person is being asked already.")),
+        Err(AskRefusal::AlreadyAccepted) => {
+            Err(ApiError::conflict("ALREADY_ACCEPTED", "The person allowed control before."))
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Sessions, as lists and rows show them.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use gc_access::{Access, Permission, SessionView};
+use gc_store::{SessionFilter, SessionRow, Status};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::shapes::{List, at};
+use crate::app::App;
+use crate::auth::caller::Caller;
+use crate::error::{ApiError, ErrorBody};
+use crate::request::Query;
+
+/// The machine at the other end.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Machine {
+    hostname: String,
+    operating_system: String,
+    /// Why nothing can be shown just now; empty when all is well.
+    obstacle: String,
+}
+
+/// Somebody who looks on.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Watching {
+    viewer: u32,
+    user_id: Uuid,
+    name: String,
+    /// `view_only` or `control`.
+    access: String,
+    in_control: bool,
+    #[schema(format = DateTime)]
+    since: String,
+}
+
+/// One session.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Session {
+    pub(crate) id: Uuid,
+    /// Null before consent.
+    machine: Option<Machine>,
+    /// `standalone`, `gururmm` or `end_user`.
+    source: String,
+    /// `not_required`, `pending`, `granted` or `denied`.
+    consent_state: String,
+    /// `waiting`, `pending`, `live`, `suspended` or `ended`.
+    state: String,
+    end_reason: Option<String>,
+    is_managed: bool,
+    /// `view_only` or `control`: what was asked for, and what was accepted.
+    requested_access: String,
+    accepted_access: Option<String>,
+    technician_name: String,
+    created_by: Option<Uuid>,
+    note: Option<String>,
+    viewers: Vec<Watching>,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    started_at: Option<String>,
+    #[schema(format = DateTime)]
+    ended_at: Option<String>,
+}
+
+impl Session {
+    pub(super) fn new(app: &App, row: SessionRow) -> Self {
+        let agreed = row.accepted_access.is_some();
+        let live = app.hub.get(row.id);
+        let (viewers, obstacle) = live.map_or((Vec::new(), String::new()), |session| {
+            session.with_links(|all| {
+                let watching = all.viewers.iter().map(|(id, link)| Watching {
+                    viewer: *id,
+                    user_id: link.user_id,
+                    name: link.name.clone(),
+                    access: link.access.as_str().into(),
+                    in_control: all.controller == Some(*id),
+                    since: at(link.since),
+                });
+                (watching.collect(), all.obstacle.clone())
+            })
+        });
+        let machine = agreed.then(|| Machine {
+            hostname: row.hostname.unwrap_or_default(),
+            operating_system: row.operating_system.unwrap_or_default(),
+            obstacle,
+        });
+        Self {
+            id: row.id,
+            machine,
+            source: row.source,
+            consent_state: row.consent_state,
+            state: row.status,
+            end_reason: row.end_reason,
+            is_managed: row.is_managed,
+            requested_access: row.requested_access,
+            accepted_access: row.accepted_access,
+            technician_name: row.technician_name,
+            created_by: row.created_by,
+            note: row.note,
+            viewers,
+            created_at: at(row.created_at),
+            started_at: row.started_at.map(at),
+            ended_at: row.ended_at.map(at),
+        }
+    }
+}
+
+/// A session that the caller may see, with what is to be known to decide more.
+pub(super) async fn visible(app: &App, caller: &Caller, id: Uuid) -> Result<(SessionRow, SessionView), ApiError> {
+    let missing = || ApiError::not_found("session");
+    let row = app.store.session(id).await?.ok_or_else(missing)?;
+    let view = SessionView {
+        is_creator: row.created_by == Some(caller.user.id),
+        is_invited: app.store.is_invited(id, caller.user.id).await?,
+        accepted: row.accepted_access.as_deref().and_then(Access::from_name),
+        ended: row.status == Status::Ended.as_str(),
+    };
+    if gc_access::may_see(&caller.permissions, &view) { Ok((row, view)) } else { Err(missing()) }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Filter {
+    /// `open` or `ended`; both without it.
+    state: Option<String>,
+    /// The `next` of the page before.
+    after: Option<Uuid>,
+    /// At most so many, 1 to 200; 50 without it.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u64>,
+}
+
+/// Sessions that one may see, newest first.
+#[utoipa::path(get, path = "/api/sessions", tag = "sessions", params(Filter),
+    security(("login" = []), ("cookie" = [])),
+    responses((status = 200, body = List<Session>), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+        (status = 403, body = ErrorBody)))]
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Query(filter): Query<Filter>,
+) -> Result<Json<List<Session>>, ApiError> {
+    caller.require(Permission::View)?;
+    let ended = match filter.state.as_deref() {
+        None => None,
+        Some("open") => Some(false),
+        Some("ended") => Some(true),
+        Some(_) => return Err(ApiError::bad_request("INVALID_QUERY", "state is open or ended.")),
+    };
+    let page = app
+        .store
+        .sessions(SessionFilter {
+            visible_to: (!caller.is_admin()).then_some(caller.user.id),
+            ended,
+            before: filter.after,
+            limit: filter.limit.unwrap_or(50).clamp(1, 200),
+        })
+        .await?;
+    let items = page.items.into_iter().map(|row| Session::new(&app, row)).collect();
+    Ok(Json(List { items, next: page.next.map(|id| id.to_string()) }))
+}

@@ -1,0 +1,93 @@
+//! First set-up, once.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use gc_access::{Role, Secret};
+use gc_store::{NewAudit, NewUser, StoreError};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::shapes::User;
+use super::users;
+use crate::app::App;
+use crate::auth::password;
+use crate::error::{ApiError, ErrorBody};
+use crate::request::{Body, ClientAddress};
+
+/// Whether this server still waits for its first administrator.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SetupState {
+    pub(crate) open: bool,
+}
+
+/// Whether set-up is open; 404 once it is done.
+#[utoipa::path(get, path = "/api/setup", tag = "auth", security(()),
+    responses((status = 200, body = SetupState), (status = 404, body = ErrorBody)))]
+pub(crate) async fn state(State(app): State<Arc<App>>) -> Result<Json<SetupState>, ApiError> {
+    if app.setup.lock().await.is_none() {
+        return Err(ApiError::not_found("route"));
+    }
+    Ok(Json(SetupState { open: true }))
+}
+
+/// The first administrator.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Setup {
+    /// From the link that the server printed.
+    token: String,
+    username: String,
+    /// At least 10 characters.
+    password: String,
+    /// Shown to people; the user name where there is none.
+    display_name: Option<String>,
+}
+
+/// Create the first administrator with the one-time token.
+#[utoipa::path(post, path = "/api/setup", tag = "auth", request_body = Setup, security(()),
+    responses((status = 201, body = User), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
+        (status = 422, body = ErrorBody), (status = 429, body = ErrorBody)))]
+pub(crate) async fn setup(
+    State(app): State<Arc<App>>,
+    client: ClientAddress,
+    Body(wanted): Body<Setup>,
+) -> Result<(StatusCode, Json<User>), ApiError> {
+    let mut open = app.setup.lock().await;
+    let Some(hash) = *open else { return Err(ApiError::not_found("route")) };
+    app.limits.login(client)?;
+    if Secret::new(wanted.token).hash() != hash {
+        let detail = "This set-up link is not valid. Use the one that the server printed last.";
+        return Err(ApiError::new(StatusCode::UNAUTHORIZED, "SETUP_TOKEN_INVALID", detail));
+    }
+    let username = users::check_username(&wanted.username)?;
+    password::check_new(&wanted.password)?;
+    let new = NewUser {
+        display_name: users::check_display_name(wanted.display_name.as_deref().unwrap_or(&username))?,
+        username,
+        role: Role::Admin,
+        permissions: Vec::new(),
+        password_hash: password::hash(wanted.password).await?,
+        must_change_password: false,
+    };
+    let row = match app.store.create_user(new, true, app.clock.wall()).await {
+        Err(StoreError::Duplicate) => {
+            *open = None;
+            return Err(ApiError::not_found("route"));
+        }
+        other => other?,
+    };
+    *open = None;
+    app.audit(NewAudit {
+        event: "setup_completed",
+        actor_id: Some(row.id),
+        target: Some(row.username.clone()),
+        ip_address: Some(client.0.to_string()),
+        ..Default::default()
+    })
+    .await;
+    let permissions = app.store.permissions(&row).await?;
+    Ok((StatusCode::CREATED, Json(User::new(row, &permissions))))
+}

@@ -1,0 +1,59 @@
+//! Shapes that several calls share.
+
+use gc_access::Permissions;
+use gc_store::{Millis, UserRow};
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// A time, as the API writes it.
+pub(super) fn at(millis: Millis) -> String {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000)
+        .ok()
+        .and_then(|time| time.format(&Rfc3339).ok())
+        .unwrap_or_default()
+}
+
+/// A user, as others see them.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct User {
+    pub(crate) id: Uuid,
+    pub(crate) username: String,
+    pub(crate) display_name: String,
+    /// `admin`, `operator`, `viewer` or `end_user`.
+    pub(crate) role: String,
+    /// What they may do, by name.
+    pub(crate) permissions: Vec<String>,
+    pub(crate) enabled: bool,
+    pub(crate) must_change_password: bool,
+    #[schema(format = DateTime)]
+    pub(crate) created_at: String,
+    #[schema(format = DateTime)]
+    pub(crate) last_login_at: Option<String>,
+}
+
+impl User {
+    pub(super) fn new(row: UserRow, permissions: &Permissions) -> Self {
+        Self {
+            id: row.id,
+            username: row.username,
+            display_name: row.display_name,
+            role: row.role,
+            permissions: permissions.list().into_iter().map(|permission| permission.as_str().to_owned()).collect(),
+            enabled: row.enabled,
+            must_change_password: row.must_change_password,
+            created_at: at(row.created_at),
+            last_login_at: row.last_login_at.map(at),
+        }
+    }
+}
+
+/// A part of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct List<T> {
+    pub(crate) items: Vec<T>,
+    /// Give it back as `after` for what follows.
+    pub(crate) next: Option<String>,
+}

@@ -1,0 +1,230 @@
+//! Users, by an administrator.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use gc_access::{Permission, Role};
+use gc_store::{NewAudit, NewUser, StoreError, UserChange};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::shapes::{List, User};
+use crate::app::App;
+use crate::auth::caller::Caller;
+use crate::auth::password;
+use crate::error::{ApiError, ErrorBody};
+use crate::request::{Body, ClientAddress, Path};
+
+/// A user name that will do, trimmed.
+pub(super) fn check_username(name: &str) -> Result<String, ApiError> {
+    let name = name.trim();
+    let plain = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '@' | '+'));
+    if name.is_empty() || name.chars().count() > 64 || !plain {
+        let detail = "A user name has 1 to 64 letters, digits, and . - _ @ + only.";
+        return Err(ApiError::invalid(detail));
+    }
+    Ok(name.to_owned())
+}
+
+/// A name to be shown to people, without tricks.
+pub(super) fn check_display_name(name: &str) -> Result<String, ApiError> {
+    let shown = gc_protocol::limits::displayable(name.trim(), 101);
+    if shown.is_empty() || shown.chars().count() > 100 {
+        return Err(ApiError::invalid("A name has 1 to 100 characters."));
+    }
+    Ok(shown)
+}
+
+fn check_role(name: &str) -> Result<Role, ApiError> {
+    Role::from_name(name).ok_or_else(|| ApiError::invalid("A role is admin, operator, viewer or end_user."))
+}
+
+fn check_permissions(names: &[String]) -> Result<Vec<Permission>, ApiError> {
+    let find = |name: &String| {
+        Permission::from_name(name).ok_or_else(|| ApiError::invalid("There is no such permission."))
+    };
+    names.iter().map(find).collect()
+}
+
+/// All users.
+#[utoipa::path(get, path = "/api/users", tag = "users", security(("login" = []), ("cookie" = [])),
+    responses((status = 200, body = List<User>), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
+pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<List<User>>, ApiError> {
+    caller.require(Permission::ManageUsers)?;
+    let mut items = Vec::new();
+    for row in app.store.users().await? {
+        let permissions = app.store.permissions(&row).await?;
+        items.push(User::new(row, &permissions));
+    }
+    Ok(Json(List { items, next: None }))
+}
+
+/// Somebody who can be invited.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Colleague {
+    id: Uuid,
+    display_name: String,
+}
+
+/// Those who can be invited to a session: enabled technicians and watchers.
+#[utoipa::path(get, path = "/api/colleagues", tag = "users", security(("login" = []), ("cookie" = [])),
+    responses((status = 200, body = List<Colleague>), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
+pub(crate) async fn colleagues(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<List<Colleague>>, ApiError> {
+    caller.require(Permission::CreateCodes)?;
+    let others = app.store.users().await?.into_iter().filter(|user| {
+        user.enabled && user.id != caller.user.id && user.role != Role::EndUser.as_str()
+    });
+    let items = others.map(|user| Colleague { id: user.id, display_name: user.display_name }).collect();
+    Ok(Json(List { items, next: None }))
+}
+
+/// A user to create.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Create {
+    username: String,
+    /// At least 10 characters; the user has to choose another at first login.
+    password: String,
+    /// `admin`, `operator`, `viewer` or `end_user`.
+    role: String,
+    display_name: Option<String>,
+    /// Beside the role's.
+    #[serde(default)]
+    permissions: Vec<String>,
+    /// Whether they must choose another password first; yes unless said.
+    must_change_password: Option<bool>,
+}
+
+/// Create a user.
+#[utoipa::path(post, path = "/api/users", tag = "users", request_body = Create,
+    security(("login" = []), ("cookie" = [])),
+    responses((status = 201, body = User), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+        (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
+pub(crate) async fn create(
+    State(app): State<Arc<App>>,
+    client: ClientAddress,
+    caller: Caller,
+    Body(wanted): Body<Create>,
+) -> Result<(StatusCode, Json<User>), ApiError> {
+    caller.require(Permission::ManageUsers)?;
+    let username = check_username(&wanted.username)?;
+    password::check_new(&wanted.password)?;
+    let new = NewUser {
+        display_name: check_display_name(wanted.display_name.as_deref().unwrap_or(&username))?,
+        username,
+        role: check_role(&wanted.role)?,
+        permissions: check_permissions(&wanted.permissions)?,
+        password_hash: password::hash(wanted.password).await?,
+        must_change_password: wanted.must_change_password.unwrap_or(true),
+    };
+    let row = match app.store.create_user(new, false, app.clock.wall()).await {
+        Err(StoreError::Duplicate) => {
+            return Err(ApiError::conflict("USERNAME_TAKEN", "Somebody has this user name already."));
+        }
+        other => other?,
+    };
+    audit(&app, "user_created", &caller, client, &row.username).await;
+    let permissions = app.store.permissions(&row).await?;
+    Ok((StatusCode::CREATED, Json(User::new(row, &permissions))))
+}
+
+/// What to change; what is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Change {
+    display_name: Option<String>,
+    role: Option<String>,
+    /// Replaces all permissions beside the role's.
+    permissions: Option<Vec<String>>,
+    enabled: Option<bool>,
+    /// A new password; the user has to choose another at next login.
+    password: Option<String>,
+}
+
+/// Change a user. Where they may do less afterwards, their viewers close.
+#[utoipa::path(patch, path = "/api/users/{id}", tag = "users", params(("id" = Uuid, Path)), request_body = Change,
+    security(("login" = []), ("cookie" = [])),
+    responses((status = 200, body = User), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+        (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
+pub(crate) async fn change(
+    State(app): State<Arc<App>>,
+    client: ClientAddress,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Body(wanted): Body<Change>,
+) -> Result<Json<User>, ApiError> {
+    caller.require(Permission::ManageUsers)?;
+    let password_hash = match wanted.password {
+        Some(new) => {
+            password::check_new(&new)?;
+            Some(password::hash(new).await?)
+        }
+        None => None,
+    };
+    let ends_logins = wanted.enabled == Some(false) || password_hash.is_some();
+    let change = UserChange {
+        display_name: wanted.display_name.as_deref().map(check_display_name).transpose()?,
+        role: wanted.role.as_deref().map(check_role).transpose()?,
+        permissions: wanted.permissions.as_deref().map(check_permissions).transpose()?,
+        enabled: wanted.enabled,
+        must_change_password: password_hash.is_some().then_some(true),
+        password_hash,
+        ..Default::default()
+    };
+    let changes_rights = change.role.is_some() || change.permissions.is_some();
+    let row = change_or_explain(&app, id, change).await?;
+    if ends_logins {
+        app.store.remove_logins_of(id, None).await?;
+    }
+    if ends_logins || changes_rights {
+        app.revoke_viewers(None, Some(id)).await;
+    }
+    audit(&app, "user_changed", &caller, client, &row.username).await;
+    let permissions = app.store.permissions(&row).await?;
+    Ok(Json(User::new(row, &permissions)))
+}
+
+/// Remove a user; what they did stays in the audit trail.
+#[utoipa::path(delete, path = "/api/users/{id}", tag = "users", params(("id" = Uuid, Path)),
+    security(("login" = []), ("cookie" = [])),
+    responses((status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+        (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+pub(crate) async fn remove(
+    State(app): State<Arc<App>>,
+    client: ClientAddress,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<StatusCode, ApiError> {
+    caller.require(Permission::ManageUsers)?;
+    let change = UserChange { deleted_at: Some(app.clock.wall()), enabled: Some(false), ..Default::default() };
+    let row = change_or_explain(&app, id, change).await?;
+    app.store.remove_logins_of(id, None).await?;
+    app.revoke_viewers(None, Some(id)).await;
+    audit(&app, "user_removed", &caller, client, &row.username).await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn change_or_explain(app: &App, id: Uuid, change: UserChange) -> Result<gc_store::UserRow, ApiError> {
+    match app.store.change_user(id, change).await {
+        Ok(Some(row)) => Ok(row),
+        Ok(None) => Err(ApiError::not_found("user")),
+        Err(StoreError::Duplicate) => {
+            Err(ApiError::conflict("LAST_ADMIN", "This is the last administrator: make another one first."))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn audit(app: &App, event: &'static str, caller: &Caller, client: ClientAddress, target: &str) {
+    app.audit(NewAudit {
+        event,
+        actor_id: Some(caller.user.id),
+        target: Some(target.to_owned()),
+        ip_address: Some(client.0.to_string()),
+        ..Default::default()
+    })
+    .await;
+}

@@ -1,0 +1,62 @@
+//! What every handler has at hand.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use gc_access::SecretHash;
+use gc_bus::{Bus, Notice};
+use gc_store::{NewAudit, Store};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::auth::limits::Limits;
+use crate::auth::viewer_token::ViewerTokens;
+use crate::client_file::Clients;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::relay::Hub;
+use crate::web::Web;
+
+/// The server.
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+    pub(crate) store: Store,
+    pub(crate) limits: Limits,
+    pub(crate) viewer_tokens: ViewerTokens,
+    pub(crate) hub: Hub,
+    pub(crate) web: Web,
+    pub(crate) clients: Clients,
+    /// Hash of the one-time set-up token while no administrator exists.
+    pub(crate) setup: Mutex<Option<SecretHash>>,
+    pub(crate) bus: Box<dyn Bus>,
+    pub(crate) audit_failures: AtomicU64,
+    pub(crate) shutdown: CancellationToken,
+    /// Address that people reach, as far as it is known.
+    pub(crate) url: String,
+}
+
+impl App {
+    /// Write an event down. A failure never undoes what happened: it is
+    /// counted and shouted.
+    pub(crate) async fn audit(&self, event: NewAudit) {
+        let name = event.event;
+        if let Err(error) = self.store.audit(event, self.clock.wall()).await {
+            self.audit_failures.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(event = name, %error, "an audit row could not be written");
+        }
+    }
+
+    /// Tell dashboards that a session changed.
+    pub(crate) async fn changed(&self, session_id: Uuid, created_by: Option<Uuid>) {
+        self.bus.publish(Notice::SessionChanged { session_id, created_by }).await;
+    }
+
+    /// Close the sockets of viewers that lost their right to be there, here at
+    /// once and elsewhere by notice.
+    pub(crate) async fn revoke_viewers(self: &Arc<Self>, login_id: Option<Uuid>, user_id: Option<Uuid>) {
+        self.hub.revoke(self, login_id, user_id).await;
+        self.bus.publish(Notice::Revoked { login_id, user_id }).await;
+    }
+}

@@ -1,0 +1,36 @@
+//! The server's own keys, made at first start and kept in its data folder.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use ed25519_dalek::SigningKey;
+use zeroize::Zeroizing;
+
+/// A key pair from `file`, made where there is none. Nobody but the owner can
+/// read the file.
+pub(crate) fn load_or_create(folder: &Path, name: &str) -> Result<SigningKey> {
+    let path = folder.join(name);
+    if path.exists() {
+        let bytes = Zeroizing::new(std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?);
+        ensure!(bytes.len() == 32, "{} is damaged: restore it from a back-up", path.display());
+        let mut seed = Zeroizing::new([0; 32]);
+        seed.copy_from_slice(&bytes);
+        return Ok(SigningKey::from_bytes(&seed));
+    }
+    let mut seed = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *seed).context("the random source failed")?;
+    let partial = folder.join(format!("{name}.new"));
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let mut file = options.open(&partial).with_context(|| format!("cannot write {}", partial.display()))?;
+    file.write_all(&*seed)?;
+    file.sync_all()?;
+    std::fs::rename(&partial, &path)?;
+    Ok(SigningKey::from_bytes(&seed))
+}

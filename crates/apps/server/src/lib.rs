@@ -1,0 +1,38 @@
+//! The relay server: HTTP API, dashboard, downloads, and both WebSocket planes.
+//!
+//! Architectural invariant: handlers decide nothing by themselves. Rights come
+//! from `gc-access`, session rules from `gc-session`, routing from
+//! `gc-protocol`; the code here moves bytes and writes rows.
+
+mod api;
+mod app;
+mod auth;
+mod client_file;
+pub mod clock;
+pub mod config;
+mod error;
+mod keys;
+mod random;
+mod relay;
+mod request;
+mod serve;
+mod web;
+
+pub use client_file::fill_anchor;
+pub use config::Config;
+pub use serve::{Running, start};
+
+/// The API's description, as it is served.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    api::describe()
+}
+
+/// The public half of a server's identity, made where there is none.
+///
+/// # Errors
+/// When the key cannot be read or written.
+pub fn identity(data: &std::path::Path) -> anyhow::Result<[u8; 32]> {
+    std::fs::create_dir_all(data)?;
+    Ok(keys::load_or_create(data, "identity.key")?.verifying_key().to_bytes())
+}

@@ -1,0 +1,189 @@
+//! `guruconnect-server`: reads its options and hands them on.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use clap::{Args, Parser, Subcommand};
+use gc_access::Secret;
+use guruconnect_server::clock::Clock;
+use guruconnect_server::{Config, start};
+use ipnet::IpNet;
+
+#[derive(Parser)]
+#[command(version, about = "GuruConnect: self-hosted remote support and remote access")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve pages, API, and both socket planes. The default.
+    Serve(Serve),
+    /// Print a fresh set-up link for a server that has no administrator.
+    Setup(Serve),
+    /// Bring the database up to date and stop.
+    Migrate(Serve),
+    /// Fill the deployment anchor into a client program.
+    Client(Client),
+    /// Print the API's description.
+    Openapi,
+}
+
+#[derive(Args, Default)]
+struct Serve {
+    /// Address to listen on.
+    #[arg(long, env = "GURUCONNECT_LISTEN", default_value = "127.0.0.1:8480")]
+    listen: Option<SocketAddr>,
+    /// Folder for database and keys.
+    #[arg(long, env = "GURUCONNECT_DATA", default_value = "guruconnect-data")]
+    data: Option<PathBuf>,
+    /// PostgreSQL's URL; without it an embedded database in the data folder.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+    /// Address under which people reach this server.
+    #[arg(long, env = "GURUCONNECT_PUBLIC_URL")]
+    public_url: Option<String>,
+    /// Network of a proxy whose X-Forwarded-For is believed. May be repeated.
+    #[arg(long = "trusted-proxy", env = "GURUCONNECT_TRUSTED_PROXIES", value_delimiter = ',')]
+    trusted_proxies: Vec<IpNet>,
+    /// Folder with the clients that are offered for download.
+    #[arg(long, env = "GURUCONNECT_CLIENTS")]
+    clients: Option<PathBuf>,
+    /// Another origin that may open viewer sockets. May be repeated.
+    #[arg(long = "embedding-origin", env = "GURUCONNECT_EMBEDDING_ORIGINS", value_delimiter = ',')]
+    embedding_origins: Vec<String>,
+    /// Company name, as the person being helped reads it.
+    #[arg(long, env = "GURUCONNECT_ORGANIZATION", default_value = "")]
+    organization: Option<String>,
+}
+
+#[derive(Args)]
+struct Client {
+    /// The released client program.
+    #[arg(long)]
+    input: PathBuf,
+    /// Where to write the filled one.
+    #[arg(long)]
+    output: PathBuf,
+    /// Address of this deployment.
+    #[arg(long)]
+    url: String,
+    /// The server's data folder, for its identity.
+    #[arg(long, env = "GURUCONNECT_DATA", default_value = "guruconnect-data")]
+    data: PathBuf,
+}
+
+impl Serve {
+    fn config(self) -> Result<Config> {
+        let listen = self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8480)));
+        let public_url = self.public_url.map(|url| url.trim_end_matches('/').to_owned());
+        if let Some(url) = &public_url {
+            ensure!(
+                url.starts_with("https://") || url.starts_with("http://"),
+                "--public-url begins with https:// (or http:// on a loopback address)"
+            );
+        }
+        ensure!(
+            listen.ip().is_loopback() || !self.trusted_proxies.is_empty(),
+            "this server speaks plain HTTP: listen on a loopback address, or name the TLS proxy before it \
+             with --trusted-proxy"
+        );
+        Ok(Config {
+            listen,
+            data: self.data.unwrap_or_else(|| PathBuf::from("guruconnect-data")),
+            database_url: self.database_url.map(Secret::new),
+            public_url,
+            trusted_proxies: self.trusted_proxies,
+            clients: self.clients.or_else(beside_program),
+            embedding_origins: self.embedding_origins,
+            organization: self.organization.unwrap_or_default(),
+        })
+    }
+}
+
+/// The folder `clients` beside the program, where there is one.
+fn beside_program() -> Option<PathBuf> {
+    let folder = std::env::current_exe().ok()?.parent()?.join("clients");
+    folder.is_dir().then_some(folder)
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("GURUCONNECT_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let arguments = Arguments::parse();
+    match arguments.command {
+        None => serve(Arguments::parse_from(["guruconnect-server", "serve"]).command.map_or_else(Serve::default, |command| {
+            if let Command::Serve(serve) = command { serve } else { Serve::default() }
+        }))
+        .await,
+        Some(Command::Serve(options)) => serve(options).await,
+        Some(Command::Setup(options) | Command::Migrate(options)) => {
+            let mut config = options.config()?;
+            config.listen.set_port(0);
+            let running = start(config, Clock::system()).await?;
+            match &running.setup {
+                Some(_) => say("the database is up to date; start the server and use the set-up link that it prints")?,
+                None => say("the database is up to date; there is an administrator")?,
+            }
+            running.stop().await;
+            Ok(())
+        }
+        Some(Command::Client(options)) => client(&options),
+        Some(Command::Openapi) => say(&guruconnect_server::openapi().to_pretty_json()?),
+    }
+}
+
+async fn serve(options: Serve) -> Result<()> {
+    let config = options.config()?;
+    let data = config.data.display().to_string();
+    let database = if config.database_url.is_some() { "PostgreSQL (DATABASE_URL)" } else { "embedded SQLite" };
+    let clients = config.clients.as_ref().map_or_else(|| "none".to_owned(), |folder| folder.display().to_string());
+    let running = start(config, Clock::system()).await?;
+    say(&format!("data: {data} (--data)"))?;
+    say(&format!("database: {database} (--database-url)"))?;
+    say(&format!("clients offered for download: {clients} (--clients)"))?;
+    if let Some(setup) = &running.setup {
+        say(&format!("setup: {}", setup.expose()))?;
+    }
+    say(&format!("ready: {}", running.url))?;
+    ended().await;
+    running.stop().await;
+    Ok(())
+}
+
+/// Until somebody asks the program to stop.
+async fn ended() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn say(line: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush().context("cannot write to standard output")
+}
+
+fn client(options: &Client) -> Result<()> {
+    let client = std::fs::read(&options.input).with_context(|| format!("cannot read {}", options.input.display()))?;
+    let identity = guruconnect_server::identity(&options.data)?;
+    let filled = guruconnect_server::fill_anchor(&client, &options.url, &identity, "GuruConnect")?;
+    std::fs::write(&options.output, filled).with_context(|| format!("cannot write {}", options.output.display()))?;
+    say("no signing command is configured: the client is unsigned")
+}

@@ -1,0 +1,401 @@
+//! The agents' plane: `/ws/agent`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use gc_access::{ResumeSecret, SupportCode};
+use gc_protocol::header::{self as leg, AgentHeader, CONNECTION_SLOT};
+use gc_protocol::messages::{AgentHello, AgentWelcome, Body, Chat, Disconnect, DisconnectCode, Heartbeat, HeartbeatAck};
+use gc_protocol::{Destination, Ending, Refusal, Sender, envelope, limits, route};
+use gc_session::{EndReason, from_mode, to_mode};
+use gc_store::{NewAudit, SessionChange, SessionRow};
+use uuid::Uuid;
+
+use super::links::{AgentLink, end_agent};
+use super::outbox::Outbox;
+use super::session::Session;
+use super::socket::{CLOSE_WITHIN, HELLO_WITHIN, bounded, write};
+use crate::app::App;
+use crate::error::ApiError;
+use crate::request::ClientAddress;
+
+/// Bytes that may wait for one agent.
+const AGENT_QUEUE: usize = 4 << 20;
+/// The slot of an attended agent's only session.
+const SLOT: u32 = 1;
+
+/// Let an agent in by its code or its resume secret; refuse everything else
+/// before the upgrade.
+pub(crate) async fn upgrade(
+    State(app): State<Arc<App>>,
+    client: ClientAddress,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let upgrade = bounded(upgrade, limits::AGENT_MESSAGE);
+    if upgrade.selected_protocol().is_none() {
+        let detail = format!("Ask for the subprotocol {}.", limits::SUBPROTOCOL);
+        return ApiError::bad_request("SUBPROTOCOL_REQUIRED", detail).into_response();
+    }
+    match authenticate(&app, client, &headers).await {
+        Ok(entry) => {
+            let (failed, id) = (app.clone(), entry.row.id);
+            let fresh = entry.fresh;
+            upgrade
+                .on_failed_upgrade(move |_| {
+                    if fresh {
+                        tokio::spawn(async move { give_up(&failed, id).await });
+                    }
+                })
+                .on_upgrade(move |socket| serve(app, socket, entry, client))
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+struct Entry {
+    row: SessionRow,
+    fresh: bool,
+}
+
+async fn authenticate(app: &Arc<App>, client: ClientAddress, headers: &HeaderMap) -> Result<Entry, ApiError> {
+    let refused = || ApiError::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "This credential opens nothing here.");
+    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(refused)?;
+    if let Some(text) = value.strip_prefix("Code ") {
+        app.limits.code(client)?;
+        let row = match SupportCode::parse(text) {
+            Some(code) => app.store.consume_code(&code, app.clock.wall()).await?,
+            None => None,
+        };
+        app.limits.code_result(client, row.is_some());
+        let row = row.ok_or_else(|| {
+            ApiError::new(
+                StatusCode::UNAUTHORIZED,
+                "CODE_NOT_VALID",
+                "This code is not valid. It may have been used, cancelled, or have expired.",
+            )
+        })?;
+        return Ok(Entry { row, fresh: true });
+    }
+    let secret = value.strip_prefix("Bearer ").and_then(ResumeSecret::parse).ok_or_else(refused)?;
+    let row = app.store.session_by_resume(secret.secret().hash()).await?.ok_or_else(refused)?;
+    Ok(Entry { row, fresh: false })
+}
+
+/// A code was used and its agent never arrived.
+async fn give_up(app: &Arc<App>, id: Uuid) {
+    if let Err(error) = app.hub.end(app, id, EndReason::AgentLost).await {
+        tracing::error!(session_id = %id, %error, "a session whose agent never arrived could not be ended");
+    }
+}
+
+async fn serve(app: Arc<App>, socket: WebSocket, entry: Entry, client: ClientAddress) {
+    let (sink, mut stream) = socket.split();
+    let outbox = Arc::new(Outbox::new(AGENT_QUEUE));
+    let writer = tokio::spawn(write(sink, outbox.clone()));
+    let id = entry.row.id;
+    let fresh = entry.fresh;
+    let first = tokio::time::timeout(HELLO_WITHIN, stream.next()).await;
+    let hello = match first {
+        Ok(Some(Ok(Message::Binary(bytes)))) => read_hello(bytes),
+        _ => Err("The agent did not introduce itself.".to_owned()),
+    };
+    let arrived = match hello {
+        Ok((hello, version)) => arrive(&app, &outbox, entry, hello, version).await,
+        Err(text) => {
+            end_agent(&outbox, Ending::Protocol, &text);
+            None
+        }
+    };
+    match arrived {
+        Some((session, connection)) => {
+            let mut reader = Reader {
+                app: app.clone(),
+                session,
+                connection,
+                outbox: outbox.clone(),
+                refused: 0,
+                last_chat: Vec::new(),
+            };
+            reader.run(stream, client).await;
+            reader.session.agent_lost(&app, connection).await;
+        }
+        None if fresh => give_up(&app, id).await,
+        None => {}
+    }
+    end_agent(&outbox, Ending::Normal, "");
+    // The writer ends by itself: the outbox is closed.
+    let _: Result<_, _> = tokio::time::timeout(CLOSE_WITHIN, writer).await;
+}
+
+fn read_hello(bytes: Bytes) -> Result<(AgentHello, u32), String> {
+    let malformed = || "The agent's first message is malformed.".to_owned();
+    let (header, raw) = leg::split(bytes).map_err(|_| malformed())?;
+    let Ok(Some(Body::AgentHello(hello))) = raw.decode() else { return Err(malformed()) };
+    if header.slot != CONNECTION_SLOT {
+        return Err(malformed());
+    }
+    let versions = hello.versions.unwrap_or_default();
+    let Some(version) = limits::common_version(versions.lowest, versions.highest) else {
+        return Err(format!(
+            "The agent speaks protocol versions {} to {}, this server {} to {}.",
+            versions.lowest, versions.highest, limits::VERSIONS.0, limits::VERSIONS.1
+        ));
+    };
+    Ok((hello, version))
+}
+
+async fn arrive(
+    app: &Arc<App>,
+    outbox: &Arc<Outbox>,
+    entry: Entry,
+    hello: AgentHello,
+    version: u32,
+) -> Option<(Arc<Session>, Uuid)> {
+    let row = entry.row;
+    let hostname = limits::displayable(&hello.hostname, limits::NAME);
+    let system = limits::displayable(&hello.operating_system, limits::NAME);
+    let resume = match crate::random::bits() {
+        Ok(bits) if entry.fresh => Some(ResumeSecret::generate(&bits)),
+        Ok(_) => None,
+        Err(_) => {
+            end_agent(outbox, Ending::GoingAway, "The server has a problem. Try again in a moment.");
+            return None;
+        }
+    };
+    let change = SessionChange {
+        hostname: Some(hostname.clone()),
+        operating_system: Some(system.clone()),
+        resume: resume.as_ref().map(|resume| resume.secret().hash()),
+        ..Default::default()
+    };
+    match app.store.change_session(row.id, change).await {
+        Ok(true) => {}
+        Ok(false) => {
+            end_agent(outbox, Ending::SessionEnded, "The session has ended.");
+            return None;
+        }
+        Err(error) => {
+            tracing::error!(session_id = %row.id, %error, "an arriving agent could not be stored");
+            end_agent(outbox, Ending::GoingAway, "The server has a problem. Try again in a moment.");
+            return None;
+        }
+    }
+    let (session, is_new) = app.hub.open(app, &row, !entry.fresh);
+    if is_new {
+        session.spawn_timer(app);
+    }
+    session.with_links(|all| {
+        all.hostname = hostname;
+        all.operating_system = system;
+    });
+    let session_id = row.id.to_string();
+    let remembered = hello.remembered.iter().find(|item| item.session_id == session_id);
+    let remembered = remembered.and_then(|item| from_mode(item.access));
+    let connection = Uuid::now_v7();
+    let link = AgentLink { outbox: outbox.clone(), slot: SLOT, connection };
+    let organization = row.organization.clone();
+    let arrived = session
+        .agent_arrived(app, link, remembered, |accepted| {
+            let welcome = AgentWelcome {
+                version,
+                server_version: env!("CARGO_PKG_VERSION").into(),
+                session_id,
+                slot: SLOT,
+                resume_secret: resume.map(|resume| resume.secret().expose().to_owned()).unwrap_or_default(),
+                organization,
+                accepted: accepted.map(|access| to_mode(access).into()).unwrap_or_default(),
+            };
+            envelope::encode_framed(AgentHeader::connection(), welcome)
+        })
+        .await;
+    if arrived.is_none() {
+        end_agent(outbox, Ending::SessionEnded, "The session has ended.");
+        return None;
+    }
+    Some((session, connection))
+}
+
+struct Reader {
+    app: Arc<App>,
+    session: Arc<Session>,
+    connection: Uuid,
+    outbox: Arc<Outbox>,
+    refused: u32,
+    last_chat: Vec<Duration>,
+}
+
+impl Reader {
+    async fn run(&mut self, mut stream: futures_util::stream::SplitStream<WebSocket>, client: ClientAddress) {
+        tracing::info!(session_id = %self.session.id, connection = %self.connection, client = %client.0, "agent connected");
+        let app = self.app.clone();
+        let mut heard = app.clock.now();
+        let mut beat = app.clock.now();
+        let mut sequence = 0;
+        loop {
+            if self.outbox.is_closed() {
+                return;
+            }
+            let watched = self.session.with_links(|all| !all.viewers.is_empty());
+            let (period, silence) = if watched {
+                (limits::HEARTBEAT_ATTACHED, limits::SILENCE_END)
+            } else {
+                (limits::HEARTBEAT_IDLE, limits::SILENCE_END_IDLE)
+            };
+            // A viewer may come at any time: look at least once a second.
+            let wake = (beat + period).min(app.clock.now() + limits::HEARTBEAT_ATTACHED);
+            tokio::select! {
+                message = stream.next() => {
+                    heard = app.clock.now();
+                    match message {
+                        Some(Ok(Message::Binary(bytes))) => if let Err(ending) = self.take(bytes).await {
+                            end_agent(&self.outbox, ending.0, ending.1);
+                            return;
+                        },
+                        Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                        Some(Ok(Message::Text(_))) => {
+                            end_agent(&self.outbox, Ending::Protocol, "Messages are binary.");
+                            return;
+                        }
+                        Some(Err(error)) if too_large(&error) => {
+                            end_agent(&self.outbox, Ending::TooLarge, "A message was larger than 4 MiB.");
+                            return;
+                        }
+                        Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                    }
+                }
+                () = app.clock.sleep_until(wake) => {
+                    let now = app.clock.now();
+                    if now.saturating_sub(heard) >= silence {
+                        end_agent(&self.outbox, Ending::HeartbeatMissed, "Nothing was heard from the agent.");
+                        return;
+                    }
+                    if now >= beat + period {
+                        beat = now;
+                        sequence += 1;
+                        self.own(Heartbeat { sequence, sent_at_us: micros(now) });
+                    }
+                }
+                () = app.shutdown.cancelled() => {
+                    end_agent(&self.outbox, Ending::GoingAway, "The server is restarting.");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn own(&self, body: impl Into<Body>) {
+        let message = envelope::encode_framed(AgentHeader::connection(), body);
+        if self.outbox.push(message).is_err() {
+            end_agent(&self.outbox, Ending::Flooding, "The agent does not take in what is sent.");
+        }
+    }
+
+    async fn take(&mut self, bytes: Bytes) -> Result<(), (Ending, &'static str)> {
+        let malformed = (Ending::Protocol, "A message is malformed.");
+        let (header, raw) = leg::split(bytes).map_err(|_| malformed)?;
+        if header.slot != SLOT && header.slot != CONNECTION_SLOT {
+            return Err((Ending::Protocol, "There is no such session slot."));
+        }
+        match route(raw.field(), Sender::Agent) {
+            Ok(Destination::Viewers) if header.slot == SLOT => {
+                // Nothing visible leaves before consent: no viewer is linked then.
+                self.session.with_links(|all| all.forward_to_viewers(header.peer, raw.field(), raw.bytes()));
+                Ok(())
+            }
+            Ok(Destination::Relay | Destination::Conversation) => {
+                let body = raw.decode().map_err(|_| malformed)?;
+                match body {
+                    Some(body) => self.relay(header, body).await,
+                    None => Ok(()),
+                }
+            }
+            Err(Refusal::Unknown) => Ok(()),
+            Ok(_) | Err(Refusal::NotAllowed) => {
+                self.refused += 1;
+                if self.refused > limits::REFUSED_MESSAGES {
+                    return Err((Ending::Protocol, "The agent keeps sending what it may not."));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn relay(&mut self, header: AgentHeader, body: Body) -> Result<(), (Ending, &'static str)> {
+        match body {
+            Body::Heartbeat(beat) => {
+                self.own(HeartbeatAck { sequence: beat.sequence, sent_at_us: beat.sent_at_us });
+            }
+            Body::HeartbeatAck(_) | Body::UpdateStatus(_) => {}
+            Body::AgentHello(_) => return Err((Ending::Protocol, "The agent introduced itself twice.")),
+            Body::ConsentResponse(answer) if header.slot == SLOT => {
+                if answer.session_id != self.session.id.to_string() {
+                    tracing::warn!(session_id = %self.session.id, "a consent answer for another session was ignored");
+                    return Ok(());
+                }
+                self.session.answered(&self.app, &answer.request_id, answer.granted, answer.reason()).await;
+            }
+            Body::StreamAssign(assign) if header.slot == SLOT => {
+                self.session.with_links(|all| all.assign(assign.viewer, assign.stream));
+            }
+            Body::AgentStatus(mut status) => {
+                status.displays.truncate(limits::DISPLAYS);
+                let obstacle = limits::displayable(&status.obstacle, 500);
+                self.session.with_links(|all| all.obstacle = obstacle);
+            }
+            Body::Chat(chat) if header.slot == SLOT => self.chat(chat),
+            Body::Disconnect(goodbye) => self.goodbye(&goodbye).await,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn chat(&mut self, chat: Chat) {
+        let now = self.app.clock.now();
+        self.last_chat.retain(|at| now.saturating_sub(*at) < Duration::from_secs(10));
+        if self.last_chat.len() >= 20 {
+            return;
+        }
+        self.last_chat.push(now);
+        let text = limits::displayable(&chat.text, limits::CHAT_LINE);
+        let line = Chat { text, from: String::new(), from_person: true };
+        self.session.with_links(|all| all.to_viewers(line.into()));
+    }
+
+    /// The person ends it, or the agent goes away for a moment.
+    async fn goodbye(&self, goodbye: &Disconnect) {
+        if goodbye.code() == DisconnectCode::DisconnectSessionEnded || goodbye.code() == DisconnectCode::DisconnectNormal {
+            self.session.end(&self.app, EndReason::ClosedByPerson).await;
+            self.app
+                .audit(NewAudit {
+                    event: "session_closed_by_person",
+                    session_id: Some(self.session.id),
+                    ..Default::default()
+                })
+                .await;
+        }
+    }
+}
+
+pub(super) fn too_large(error: &axum::Error) -> bool {
+    let mut source: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = source {
+        // The socket library's own error is behind axum's and only known here
+        // by its words.
+        if error.to_string().contains("too long") || error.to_string().contains("too large") {
+            return true;
+        }
+        source = error.source();
+    }
+    false
+}
+
+pub(super) fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,418 @@
+//! One session: the machine, its rows, and the links it acts on.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use gc_access::Access;
+use gc_protocol::Ending;
+use gc_protocol::limits;
+use gc_protocol::messages::{ConsentReason, StartStream, VideoCodec, ViewerJoined, ViewerWelcome};
+use gc_session::relay::{AskRefusal, JoinRefusal, Verdict};
+use gc_session::{Action, EndReason, Phase, RelaySession, to_mode};
+use gc_store::{ConsentState, NewAudit, SessionChange, SessionRow, Status};
+use uuid::Uuid;
+
+use super::links::{self, AgentLink, Links, ViewerLink};
+use crate::app::App;
+
+/// One session.
+pub(crate) struct Session {
+    pub(crate) id: Uuid,
+    pub(crate) created_by: Option<Uuid>,
+    machine: tokio::sync::Mutex<RelaySession>,
+    links: Mutex<Links>,
+    timer: tokio::sync::Notify,
+}
+
+/// A viewer that wants in.
+pub(crate) struct Joining {
+    pub(crate) link: ViewerLink,
+    pub(crate) decodable: Vec<i32>,
+    pub(crate) display: u32,
+    pub(crate) address: IpAddr,
+    pub(crate) version: u32,
+}
+
+impl Session {
+    pub(super) fn new(row: &SessionRow, machine: RelaySession) -> Self {
+        let links =
+            Links::new(row.hostname.clone().unwrap_or_default(), row.operating_system.clone().unwrap_or_default());
+        Self {
+            id: row.id,
+            created_by: row.created_by,
+            machine: tokio::sync::Mutex::new(machine),
+            links: Mutex::new(links),
+            timer: tokio::sync::Notify::new(),
+        }
+    }
+
+    /// Look at or change who is connected; never held across waiting.
+    pub(crate) fn with_links<T>(&self, work: impl FnOnce(&mut Links) -> T) -> T {
+        work(&mut self.links.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) async fn phase(&self) -> Phase {
+        self.machine.lock().await.phase()
+    }
+
+    pub(crate) async fn accepted(&self) -> Option<Access> {
+        self.machine.lock().await.accepted()
+    }
+
+    /// An agent has come: the first, or one that is back. An older connection
+    /// is superseded. `None` when the session is over.
+    pub(crate) async fn agent_arrived(
+        self: &Arc<Self>,
+        app: &Arc<App>,
+        link: AgentLink,
+        remembered: Option<Access>,
+        welcome: impl FnOnce(Option<Access>) -> bytes::Bytes,
+    ) -> Option<()> {
+        let mut machine = self.machine.lock().await;
+        if matches!(machine.phase(), Phase::Ended(_)) {
+            return None;
+        }
+        let superseded = self.with_links(|all| all.remove_agent());
+        if let Some(old) = superseded {
+            links::end_agent(&old.outbox, Ending::Superseded, "This session's agent has connected anew.");
+            let actions = machine.agent_lost(app.clock.now());
+            self.carry_out(app, &mut machine, actions).await;
+            if matches!(machine.phase(), Phase::Ended(_)) {
+                return None;
+            }
+        }
+        // A queue that has just been made has room for its first message.
+        let _: Result<(), _> = link.outbox.push(welcome(machine.accepted()));
+        self.with_links(|all| all.agent = Some(link));
+        let actions = machine.agent_arrived(remembered, app.clock.now());
+        self.carry_out(app, &mut machine, actions).await;
+        if machine.phase() == Phase::Live {
+            self.start_streams(&machine);
+        }
+        self.store_phase(app, &machine).await;
+        Some(())
+    }
+
+    /// The agent's line is gone, unless a newer one took its place.
+    pub(crate) async fn agent_lost(&self, app: &Arc<App>, connection: Uuid) {
+        let mut machine = self.machine.lock().await;
+        let was_ours = self.with_links(|all| {
+            let ours = all.agent.as_ref().is_some_and(|agent| agent.connection == connection);
+            if ours {
+                all.remove_agent();
+            }
+            ours
+        });
+        if was_ours {
+            let actions = machine.agent_lost(app.clock.now());
+            self.carry_out(app, &mut machine, actions).await;
+            self.store_phase(app, &machine).await;
+        }
+    }
+
+    /// The person has answered. Stored first, carried out then.
+    pub(crate) async fn answered(&self, app: &Arc<App>, request_id: &str, granted: bool, reason: ConsentReason) {
+        let mut machine = self.machine.lock().await;
+        match machine.answer(request_id, granted, reason) {
+            Some(verdict) => self.settle(app, &mut machine, verdict).await,
+            None => tracing::warn!(session_id = %self.id, "a late or repeated consent answer was ignored"),
+        }
+    }
+
+    async fn settle(&self, app: &Arc<App>, machine: &mut RelaySession, verdict: Verdict) {
+        let change = if verdict.granted {
+            SessionChange {
+                consent: Some(ConsentState::Granted),
+                accepted: Some(verdict.access),
+                started_at: verdict.first.then(|| app.clock.wall()),
+                ..Default::default()
+            }
+        } else if verdict.first {
+            SessionChange { consent: Some(ConsentState::Denied), ..Default::default() }
+        } else {
+            SessionChange::default()
+        };
+        let is_change = verdict.granted || verdict.first;
+        let stored = if is_change { app.store.change_session(self.id, change).await } else { Ok(true) };
+        let verdict = match stored {
+            Ok(true) => verdict,
+            Ok(false) | Err(_) => {
+                // What cannot be stored does not hold: nobody gets in.
+                tracing::error!(session_id = %self.id, "a consent decision could not be stored; treated as denied");
+                Verdict { granted: false, ..verdict }
+            }
+        };
+        let event = if verdict.granted { "consent_granted" } else { "consent_denied" };
+        let reason = match verdict.reason {
+            ConsentReason::Answered => "answered",
+            ConsentReason::Closed => "closed",
+            ConsentReason::TimedOut => "timed_out",
+            ConsentReason::NoPrompt => "no_prompt",
+            ConsentReason::Unspecified => "unspecified",
+        };
+        app.audit(NewAudit {
+            event,
+            session_id: Some(self.id),
+            details: Some(serde_json::json!({ "access": verdict.access.as_str(), "reason": reason })),
+            ..Default::default()
+        })
+        .await;
+        let actions = machine.verdict_stored(verdict);
+        self.carry_out(app, machine, actions).await;
+        self.store_phase(app, machine).await;
+    }
+
+    /// Ask the person for control in mid-session.
+    pub(crate) async fn ask_for_control(&self, app: &Arc<App>) -> Result<(), AskRefusal> {
+        let mut machine = self.machine.lock().await;
+        let actions = machine.ask_for_control(app.clock.now())?;
+        self.carry_out(app, &mut machine, actions).await;
+        self.timer.notify_one();
+        Ok(())
+    }
+
+    /// A viewer comes in. It is welcomed before anything else reaches it.
+    pub(crate) async fn join(&self, app: &Arc<App>, joining: Joining) -> Result<(u32, Access), JoinRefusal> {
+        let mut machine = self.machine.lock().await;
+        let name = joining.link.name.clone();
+        let (viewer, actions) = machine.join(name.clone(), joining.link.access)?;
+        let access = machine.viewers().get(&viewer).map_or(Access::ViewOnly, |viewer| viewer.access);
+        let present = machine.viewers().iter().map(|(id, other)| ViewerJoined {
+            viewer: *id,
+            name: other.name.clone(),
+            mode: to_mode(other.access).into(),
+        });
+        let present = present.collect();
+        self.with_links(|all| {
+            let welcome = ViewerWelcome {
+                version: joining.version,
+                server_version: env!("CARGO_PKG_VERSION").into(),
+                session_id: self.id.to_string(),
+                viewer,
+                access: to_mode(access).into(),
+                present,
+                controller: machine.controller().unwrap_or(0),
+                machine_name: all.hostname.clone(),
+                operating_system: all.operating_system.clone(),
+            };
+            all.viewers.insert(viewer, ViewerLink { access, ..joining.link });
+            all.to_viewer(viewer, welcome.into());
+        });
+        self.carry_out(app, &mut machine, actions).await;
+        self.with_links(|all| {
+            all.to_agent(start_stream(viewer, joining.display, joining.decodable).into());
+        });
+        app.audit(NewAudit {
+            event: "viewer_joined",
+            session_id: Some(self.id),
+            actor_id: self.with_links(|all| all.viewers.get(&viewer).map(|link| link.user_id)),
+            viewer: Some((viewer.to_string(), name)),
+            details: Some(serde_json::json!({ "access": access.as_str() })),
+            ip_address: Some(joining.address.to_string()),
+            ..Default::default()
+        })
+        .await;
+        app.changed(self.id, self.created_by).await;
+        Ok((viewer, access))
+    }
+
+    /// A viewer is gone.
+    pub(crate) async fn left(&self, app: &Arc<App>, viewer: u32) {
+        let mut machine = self.machine.lock().await;
+        let Some(link) = self.with_links(|all| all.remove(viewer)) else { return };
+        let actions = machine.leave(viewer);
+        self.carry_out(app, &mut machine, actions).await;
+        app.audit(NewAudit {
+            event: "viewer_left",
+            session_id: Some(self.id),
+            actor_id: Some(link.user_id),
+            viewer: Some((viewer.to_string(), link.name)),
+            ..Default::default()
+        })
+        .await;
+        app.changed(self.id, self.created_by).await;
+    }
+
+    /// A viewer takes or gives up control.
+    pub(crate) async fn control(&self, app: &Arc<App>, viewer: u32, take: bool) {
+        let mut machine = self.machine.lock().await;
+        let before = machine.controller();
+        let actions = machine.control(viewer, take);
+        if let Some(before) = before.filter(|before| machine.controller() != Some(*before)) {
+            // What the one before still holds comes up.
+            let reset = gc_protocol::encode(gc_protocol::messages::InputReset { seq: 0 });
+            self.with_links(|all| all.forward_to_agent(before, &reset));
+        }
+        self.carry_out(app, &mut machine, actions).await;
+    }
+
+    /// End it for everybody.
+    pub(crate) async fn end(&self, app: &Arc<App>, reason: EndReason) {
+        let mut machine = self.machine.lock().await;
+        let actions = machine.end(reason);
+        self.carry_out(app, &mut machine, actions).await;
+    }
+
+    /// Close the viewers that `which` picks.
+    pub(crate) async fn close_viewers(
+        &self,
+        app: &Arc<App>,
+        which: impl Fn(&ViewerLink) -> bool,
+        ending: Ending,
+        text: &'static str,
+    ) {
+        let mut machine = self.machine.lock().await;
+        let gone: Vec<u32> = self.with_links(|all| {
+            all.viewers.iter().filter(|(_, link)| which(link)).map(|(id, _)| *id).collect()
+        });
+        let actions = gone.into_iter().map(|viewer| Action::CloseViewer(viewer, ending, text)).collect();
+        self.carry_out(app, &mut machine, actions).await;
+    }
+
+    /// After a restart the row says what memory would: the agent is away.
+    pub(super) async fn mark_suspended(&self, app: &Arc<App>) {
+        let change = SessionChange { status: Some(Status::Suspended), ..Default::default() };
+        if let Err(error) = app.store.change_session(self.id, change).await {
+            tracing::error!(session_id = %self.id, %error, "a restored session could not be marked as suspended");
+        }
+    }
+
+    /// The task that keeps the session's deadlines until it is over.
+    pub(crate) fn spawn_timer(self: &Arc<Self>, app: &Arc<App>) {
+        let (session, app) = (self.clone(), app.clone());
+        tokio::spawn(async move {
+            loop {
+                let deadline = {
+                    let machine = session.machine.lock().await;
+                    if matches!(machine.phase(), Phase::Ended(_)) {
+                        return;
+                    }
+                    machine.next_deadline()
+                };
+                let due = async {
+                    match deadline {
+                        Some(deadline) => app.clock.sleep_until(deadline).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    () = due => session.tick(&app).await,
+                    () = session.timer.notified() => {}
+                    () = app.shutdown.cancelled() => return,
+                }
+            }
+        });
+    }
+
+    async fn tick(&self, app: &Arc<App>) {
+        let mut machine = self.machine.lock().await;
+        let (actions, verdict) = machine.tick(app.clock.now());
+        self.carry_out(app, &mut machine, actions).await;
+        if let Some(verdict) = verdict {
+            self.settle(app, &mut machine, verdict).await;
+        }
+    }
+
+    /// Write down where the session stands, and wake what waits on it.
+    async fn store_phase(&self, app: &Arc<App>, machine: &RelaySession) {
+        let status = match machine.phase() {
+            Phase::Waiting => Status::Waiting,
+            Phase::Pending => Status::Pending,
+            Phase::Live => Status::Live,
+            Phase::Suspended { .. } => Status::Suspended,
+            Phase::Ended(_) => return,
+        };
+        let change = SessionChange { status: Some(status), ..Default::default() };
+        if let Err(error) = app.store.change_session(self.id, change).await {
+            tracing::error!(session_id = %self.id, %error, "a session's state could not be stored");
+        }
+        app.changed(self.id, self.created_by).await;
+        self.timer.notify_one();
+    }
+
+    async fn carry_out(&self, app: &Arc<App>, machine: &mut RelaySession, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Agent(body) => self.with_links(|all| all.to_agent(body)),
+                Action::Viewer(viewer, body) => self.with_links(|all| all.to_viewer(viewer, body)),
+                Action::Viewers(body) => self.with_links(|all| all.to_viewers(body)),
+                Action::CloseViewer(viewer, ending, text) => {
+                    if let Some(link) = self.with_links(|all| all.viewers.get(&viewer).cloned()) {
+                        links::end(&link.outbox, ending, text);
+                    }
+                }
+                Action::ConsentRequested(access) => {
+                    app.audit(NewAudit {
+                        event: "consent_requested",
+                        session_id: Some(self.id),
+                        details: Some(serde_json::json!({ "access": access.as_str() })),
+                        ..Default::default()
+                    })
+                    .await;
+                }
+                Action::End(reason, ending) => self.finish(app, reason, ending).await,
+            }
+        }
+        self.with_links(|all| all.controller = machine.controller());
+    }
+
+    async fn finish(&self, app: &Arc<App>, reason: EndReason, ending: Ending) {
+        let (agent, viewers) = self.with_links(|all| {
+            (all.remove_agent(), std::mem::take(&mut all.viewers))
+        });
+        let mut goodbye = ending.message(reason.text());
+        goodbye.reason = reason.as_str().into();
+        let last = gc_protocol::encode(goodbye);
+        for link in viewers.values() {
+            link.outbox.close(ending, reason.text(), last.clone());
+        }
+        if let Some(agent) = agent {
+            links::end_agent(&agent.outbox, Ending::SessionEnded, reason.text());
+        }
+        let change =
+            SessionChange { ended: Some((app.clock.wall(), reason.as_str())), ..Default::default() };
+        if let Err(error) = app.store.change_session(self.id, change).await {
+            tracing::error!(session_id = %self.id, %error, "a session's end could not be stored");
+        }
+        for (viewer, link) in viewers {
+            app.audit(NewAudit {
+                event: "viewer_left",
+                session_id: Some(self.id),
+                actor_id: Some(link.user_id),
+                viewer: Some((viewer.to_string(), link.name)),
+                ..Default::default()
+            })
+            .await;
+        }
+        app.audit(NewAudit {
+            event: "session_ended",
+            session_id: Some(self.id),
+            details: Some(serde_json::json!({ "reason": reason.as_str() })),
+            ..Default::default()
+        })
+        .await;
+        app.hub.remove(self.id);
+        app.changed(self.id, self.created_by).await;
+        self.timer.notify_one();
+    }
+
+    /// The agent is back: it has to be told of every viewer's wish again.
+    fn start_streams(&self, machine: &RelaySession) {
+        self.with_links(|all| {
+            for viewer in machine.viewers().keys() {
+                all.to_agent(start_stream(*viewer, 0, vec![VideoCodec::Raw.into()]).into());
+            }
+        });
+    }
+}
+
+fn start_stream(viewer: u32, display_id: u32, mut decodable: Vec<i32>) -> StartStream {
+    decodable.truncate(8);
+    StartStream {
+        viewer,
+        display_id,
+        video_codec: VideoCodec::Raw.into(),
+        decodable,
+        max_in_flight_bytes: (limits::VIEWER_QUEUE / 2) as u32,
+    }
+}

@@ -1,0 +1,349 @@
+//! The viewers' plane: `/ws/viewer`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::SplitStream;
+use gc_access::Access;
+use gc_protocol::messages::{Body, Chat, ControlRequest, Heartbeat, HeartbeatAck, InputReset, ViewerHello};
+use gc_protocol::{Destination, Ending, RawEnvelope, Refusal, Sender, decode, encode, limits, route};
+use gc_session::Phase;
+use gc_session::relay::JoinRefusal;
+use gc_session::throttle::InputThrottle;
+use gc_store::Store;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::agent_socket::{micros, too_large};
+use super::links::{ViewerLink, end};
+use super::outbox::Outbox;
+use super::session::{Joining, Session};
+use super::socket::{CLOSE_WITHIN, HELLO_WITHIN, bounded, write};
+use crate::app::App;
+use crate::auth::viewer_token::Claims;
+use crate::error::ApiError;
+use crate::request::{ClientAddress, Query};
+
+/// How often an open socket's right to be there is looked at again.
+const RECHECK: Duration = Duration::from_secs(15);
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    session_id: Uuid,
+}
+
+/// Let a viewer in by its token.
+pub(crate) async fn upgrade(
+    State(app): State<Arc<App>>,
+    client: ClientAddress,
+    headers: HeaderMap,
+    Query(wanted): Query<Wanted>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let upgrade = bounded(upgrade, limits::VIEWER_MESSAGE);
+    match authenticate(&app, &headers, wanted.session_id).await {
+        Ok((claims, session)) => {
+            if upgrade.selected_protocol().is_none() {
+                let detail = format!("Ask for the subprotocol {}.", limits::SUBPROTOCOL);
+                return ApiError::bad_request("SUBPROTOCOL_REQUIRED", detail).into_response();
+            }
+            upgrade.on_upgrade(move |socket| serve(app, socket, claims, session, client))
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn authenticate(
+    app: &Arc<App>,
+    headers: &HeaderMap,
+    session_id: Uuid,
+) -> Result<(Claims, Arc<Session>), ApiError> {
+    let origin = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok());
+    let embedded = origin.is_some_and(|origin| app.config.embedding_origins.iter().any(|known| known == origin));
+    if headers.contains_key(header::ORIGIN) && !embedded && !app.is_own_origin(headers) {
+        return Err(ApiError::new(StatusCode::FORBIDDEN, "ORIGIN_REFUSED", "This page may not open viewer sockets."));
+    }
+    let refused = || ApiError::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "This credential opens nothing here.");
+    let token = presented(headers).ok_or_else(refused)?;
+    let claims = app.viewer_tokens.verify(&token, app.clock.wall()).ok_or_else(refused)?;
+    if !stands(&app.store, &claims, app.clock.wall()).await? {
+        return Err(refused());
+    }
+    let forbidden = |code, detail| Err(ApiError::new(StatusCode::FORBIDDEN, code, detail));
+    if claims.session_id != session_id || claims.tenant_id != gc_store::tenancy::SEEDED {
+        return forbidden("WRONG_SESSION", "This token is for another session.");
+    }
+    let Some(session) = app.hub.get(session_id) else {
+        return forbidden("SESSION_NOT_OPEN", "The session has not begun, or has ended.");
+    };
+    if session.accepted().await.is_none() || session.phase().await == Phase::Pending {
+        return forbidden("CONSENT_PENDING", "The person has not accepted yet.");
+    }
+    Ok((claims, session))
+}
+
+fn presented(headers: &HeaderMap) -> Option<String> {
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        return value.to_str().ok()?.strip_prefix("Bearer ").map(str::to_owned);
+    }
+    let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    let mut offered = offered.flat_map(|value| value.split(',')).map(str::trim);
+    offered.find_map(|name| name.strip_prefix(limits::TOKEN_SUBPROTOCOL)).map(str::to_owned)
+}
+
+/// Whether the login behind a token, and its user, still hold.
+async fn stands(store: &Store, claims: &Claims, now: i64) -> Result<bool, gc_store::StoreError> {
+    let login = store.login_by_id(claims.login_id, now).await?;
+    let user = store.user(claims.user_id).await?;
+    Ok(login.is_some_and(|login| login.user_id == claims.user_id) && user.is_some_and(|user| user.enabled))
+}
+
+async fn serve(app: Arc<App>, socket: WebSocket, claims: Claims, session: Arc<Session>, client: ClientAddress) {
+    let (sink, mut stream) = socket.split();
+    let outbox = Arc::new(Outbox::new(limits::VIEWER_QUEUE));
+    let writer = tokio::spawn(write(sink, outbox.clone()));
+    let first = tokio::time::timeout(HELLO_WITHIN, stream.next()).await;
+    let hello = match first {
+        Ok(Some(Ok(Message::Binary(bytes)))) => read_hello(bytes),
+        _ => Err("The viewer did not introduce itself.".to_owned()),
+    };
+    let joined = match hello {
+        Ok((hello, version)) => join(&app, &session, &outbox, &claims, hello, version, client).await,
+        Err(text) => Err((Ending::Protocol, text)),
+    };
+    match joined {
+        Ok((viewer, access)) => {
+            let mut reader = Reader {
+                throttle: InputThrottle::new(app.clock.now()),
+                app: app.clone(),
+                session,
+                claims,
+                viewer,
+                access,
+                outbox: outbox.clone(),
+                refused: 0,
+                chats: Vec::new(),
+            };
+            reader.run(stream).await;
+            reader.session.left(&app, viewer).await;
+        }
+        Err((ending, text)) => end(&outbox, ending, &text),
+    }
+    end(&outbox, Ending::Normal, "");
+    // The writer ends by itself: the outbox is closed.
+    let _: Result<_, _> = tokio::time::timeout(CLOSE_WITHIN, writer).await;
+}
+
+fn read_hello(bytes: Bytes) -> Result<(ViewerHello, u32), String> {
+    let Ok(Some(Body::ViewerHello(hello))) = decode(bytes) else {
+        return Err("The viewer's first message is malformed.".into());
+    };
+    let versions = hello.versions.unwrap_or_default();
+    match limits::common_version(versions.lowest, versions.highest) {
+        Some(version) => Ok((hello, version)),
+        None => Err(format!(
+            "The viewer speaks protocol versions {} to {}, this server {} to {}.",
+            versions.lowest, versions.highest, limits::VERSIONS.0, limits::VERSIONS.1
+        )),
+    }
+}
+
+async fn join(
+    app: &Arc<App>,
+    session: &Arc<Session>,
+    outbox: &Arc<Outbox>,
+    claims: &Claims,
+    hello: ViewerHello,
+    version: u32,
+    client: ClientAddress,
+) -> Result<(u32, Access), (Ending, String)> {
+    let user = app.store.user(claims.user_id).await.ok().flatten();
+    let Some(user) = user else { return Err((Ending::CredentialEnded, "Your login has ended.".into())) };
+    let link = ViewerLink {
+        outbox: outbox.clone(),
+        access: claims.access,
+        user_id: claims.user_id,
+        login_id: claims.login_id,
+        name: limits::displayable(&user.display_name, limits::NAME),
+        since: app.clock.wall(),
+    };
+    let joining =
+        Joining { link, decodable: hello.decodable, display: hello.display_id, address: client.0, version };
+    session.join(app, joining).await.map_err(|refusal| match refusal {
+        JoinRefusal::ConsentPending => (Ending::NotPermitted, "The person has not accepted yet.".into()),
+        JoinRefusal::Ended(reason) => (Ending::SessionEnded, reason.text().into()),
+        JoinRefusal::Full => (Ending::Flooding, "Too many people are watching already.".into()),
+    })
+}
+
+struct Reader {
+    app: Arc<App>,
+    session: Arc<Session>,
+    claims: Claims,
+    viewer: u32,
+    access: Access,
+    outbox: Arc<Outbox>,
+    throttle: InputThrottle,
+    refused: u32,
+    chats: Vec<Duration>,
+}
+
+type Goodbye = (Ending, &'static str);
+
+impl Reader {
+    async fn run(&mut self, mut stream: SplitStream<WebSocket>) {
+        let app = self.app.clone();
+        let mut heard = app.clock.now();
+        let mut beat = app.clock.now();
+        let mut checked = app.clock.now();
+        let mut sequence = 0;
+        let mut released = false;
+        loop {
+            if self.outbox.is_closed() {
+                return;
+            }
+            let now = app.clock.now();
+            let wake = self.throttle.wait().map_or(beat + limits::HEARTBEAT_ATTACHED, |wait| {
+                (now + wait).min(beat + limits::HEARTBEAT_ATTACHED)
+            });
+            let outcome = tokio::select! {
+                message = stream.next() => {
+                    heard = app.clock.now();
+                    released = false;
+                    match message {
+                        Some(Ok(Message::Binary(bytes))) => self.take(bytes).await,
+                        Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
+                        Some(Ok(Message::Text(_))) => Err((Ending::Protocol, "Messages are binary.")),
+                        Some(Err(error)) if too_large(&error) => {
+                            Err((Ending::TooLarge, "A message was larger than 64 KiB."))
+                        }
+                        Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                    }
+                }
+                () = app.clock.sleep_until(wake) => Ok(()),
+                () = app.shutdown.cancelled() => Err((Ending::GoingAway, "The server is restarting.")),
+            };
+            if let Err((ending, text)) = outcome {
+                end(&self.outbox, ending, text);
+                return;
+            }
+            let now = app.clock.now();
+            self.pass_input(now);
+            if now >= beat + limits::HEARTBEAT_ATTACHED {
+                beat = now;
+                sequence += 1;
+                // A full queue is dealt with where frames are written to it.
+                let _: Result<(), _> = self.outbox.push(encode(Heartbeat { sequence, sent_at_us: micros(now) }));
+            }
+            let silence = now.saturating_sub(heard);
+            if silence >= limits::SILENCE_END {
+                end(&self.outbox, Ending::HeartbeatMissed, "Nothing was heard from the viewer.");
+                return;
+            }
+            if silence >= limits::SILENCE_RELEASE && !released {
+                released = true;
+                self.release();
+            }
+            if now.saturating_sub(checked) >= RECHECK {
+                checked = now;
+                if matches!(stands(&app.store, &self.claims, app.clock.wall()).await, Ok(false)) {
+                    end(&self.outbox, Ending::CredentialEnded, "Your login has ended.");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// What this viewer holds on the remote machine comes up.
+    fn release(&self) {
+        let reset = encode(InputReset { seq: 0 });
+        self.session.with_links(|all| all.forward_to_agent(self.viewer, &reset));
+    }
+
+    fn pass_input(&mut self, now: Duration) {
+        while let Some(message) = self.throttle.next(now) {
+            self.session.with_links(|all| {
+                // Input of somebody who has just lost control goes nowhere.
+                if all.controls(self.viewer) {
+                    all.forward_to_agent(self.viewer, &message);
+                }
+            });
+        }
+    }
+
+    async fn take(&mut self, bytes: Bytes) -> Result<(), Goodbye> {
+        let raw = RawEnvelope::parse(bytes).map_err(|_| (Ending::Protocol, "A message is malformed."))?;
+        let sender = match self.access {
+            Access::ViewOnly => Sender::ViewOnlyViewer,
+            Access::Control => Sender::ControlViewer,
+        };
+        match route(raw.field(), sender) {
+            Ok(Destination::AgentInput) => self
+                .throttle
+                .offer(raw.field(), raw.bytes().clone())
+                .map_err(|_| (Ending::Flooding, "Too much input at once.")),
+            Ok(Destination::Agent) => {
+                self.session.with_links(|all| all.forward_to_agent(self.viewer, raw.bytes()));
+                Ok(())
+            }
+            Ok(Destination::Relay | Destination::Conversation) => {
+                let body = raw.decode().map_err(|_| (Ending::Protocol, "A message is malformed."))?;
+                match body {
+                    Some(body) => self.relay(body).await,
+                    None => Ok(()),
+                }
+            }
+            Err(Refusal::Unknown) => Ok(()),
+            Ok(Destination::Viewers) | Err(Refusal::NotAllowed) => {
+                self.refused += 1;
+                if self.refused <= limits::REFUSED_MESSAGES {
+                    return Ok(());
+                }
+                if self.access == Access::ViewOnly && gc_protocol::routing::is_input(raw.field()) {
+                    return Err((Ending::NotPermitted, "You may only watch this session."));
+                }
+                Err((Ending::Protocol, "The viewer keeps sending what it may not."))
+            }
+        }
+    }
+
+    async fn relay(&mut self, body: Body) -> Result<(), Goodbye> {
+        match body {
+            Body::Heartbeat(beat) => {
+                let ack = HeartbeatAck { sequence: beat.sequence, sent_at_us: beat.sent_at_us };
+                let _: Result<(), _> = self.outbox.push(encode(ack));
+            }
+            Body::ViewerHello(_) => return Err((Ending::Protocol, "The viewer introduced itself twice.")),
+            Body::ControlRequest(ControlRequest { take }) => {
+                self.session.control(&self.app, self.viewer, take).await;
+            }
+            Body::Chat(chat) => self.chat(&chat),
+            Body::Disconnect(_) => return Err((Ending::Normal, "")),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn chat(&mut self, chat: &Chat) {
+        let now = self.app.clock.now();
+        self.chats.retain(|at| now.saturating_sub(*at) < Duration::from_secs(10));
+        if self.chats.len() >= 20 {
+            return;
+        }
+        self.chats.push(now);
+        let text = limits::displayable(&chat.text, limits::CHAT_LINE);
+        self.session.with_links(|all| {
+            let from = all.viewers.get(&self.viewer).map(|link| link.name.clone()).unwrap_or_default();
+            let line = Chat { text, from, from_person: false };
+            all.to_agent(line.clone().into());
+            all.to_viewers(line.into());
+        });
+    }
+}

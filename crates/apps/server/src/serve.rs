@@ -1,0 +1,160 @@
+//! Starting, running and stopping.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use axum::serve::ListenerExt;
+use gc_access::Secret;
+use gc_session::EndReason;
+use gc_store::Store;
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::auth::limits::Limits;
+use crate::auth::viewer_token::ViewerTokens;
+use crate::client_file::Clients;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::relay::Hub;
+use crate::web::Web;
+use crate::{api, keys};
+
+/// How often old codes and logins are looked for.
+const SWEEP: Duration = Duration::from_secs(5);
+/// How long a shutdown may take.
+const DRAIN: Duration = Duration::from_secs(8);
+
+/// A server that accepts.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The address that people use.
+    pub url: String,
+    /// The set-up link, while there is no administrator.
+    pub setup: Option<Secret>,
+    shutdown: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    /// Stop: peers are told, records written.
+    pub async fn stop(self) {
+        self.shutdown.cancel();
+        // It ends by itself within its own deadline.
+        let _: Result<_, _> = self.task.await;
+    }
+}
+
+/// Start a server.
+///
+/// # Errors
+/// When its data, keys, database or address cannot be had.
+pub async fn start(config: Config, clock: Clock) -> Result<Running> {
+    prepare_folder(&config.data)?;
+    let store = match &config.database_url {
+        Some(url) => Store::open_postgres(url.expose()).await.context("PostgreSQL cannot be opened")?,
+        None => {
+            let path = config.data.join("guruconnect.sqlite");
+            Store::open_sqlite(&path).await.with_context(|| format!("cannot open {}", path.display()))?
+        }
+    };
+    let identity = keys::load_or_create(&config.data, "identity.key")?;
+    let signing = keys::load_or_create(&config.data, "viewer-tokens.key")?;
+    let listener =
+        TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let address = listener.local_addr()?;
+    let url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let (setup_hash, setup) = if store.has_admin().await? {
+        (None, None)
+    } else {
+        let mut bits = [0; 32];
+        getrandom::fill(&mut bits).context("the random source failed")?;
+        let token = Secret::random("", &bits);
+        (Some(token.hash()), Some(Secret::new(format!("{url}/setup#{}", token.expose()))))
+    };
+    let shutdown = CancellationToken::new();
+    let app = Arc::new(App {
+        limits: Limits::new(&clock),
+        viewer_tokens: ViewerTokens::new(&signing)?,
+        hub: Hub::default(),
+        web: Web::new(),
+        clients: Clients::new(config.clients.clone(), identity.verifying_key().to_bytes()),
+        setup: Mutex::new(setup_hash),
+        bus: Box::new(gc_bus::InProcess::default()),
+        audit_failures: AtomicU64::new(0),
+        shutdown: shutdown.clone(),
+        url: url.clone(),
+        config,
+        clock,
+        store,
+    });
+    app.hub.restore(&app).await?;
+    tokio::spawn(sweep(app.clone()));
+    let task = tokio::spawn(run(app, listener));
+    Ok(Running { address, url, setup, shutdown, task })
+}
+
+fn prepare_folder(folder: &std::path::Path) -> Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
+            .with_context(|| format!("cannot protect {}", folder.display()))?;
+    }
+    Ok(())
+}
+
+async fn run(app: Arc<App>, listener: TcpListener) {
+    let router = api::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps its delay");
+        }
+    });
+    let signal = app.shutdown.clone();
+    let served = axum::serve(listener, router).with_graceful_shutdown(async move { signal.cancelled().await });
+    let drained = async {
+        app.shutdown.cancelled().await;
+        app.hub.go_away();
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        result = async { served.await } => if let Err(error) = result {
+            tracing::error!(%error, "the server stopped listening");
+        },
+        () = drained => {}
+    }
+}
+
+/// What is due by the clock: codes that expire, logins, limits.
+async fn sweep(app: Arc<App>) {
+    loop {
+        tokio::select! {
+            () = app.clock.sleep(SWEEP) => {}
+            () = app.shutdown.cancelled() => return,
+        }
+        let now = app.clock.wall();
+        match app.store.expire_codes(now).await {
+            Ok(expired) => {
+                for session in expired {
+                    if let Err(error) = app.hub.end(&app, session, EndReason::Expired).await {
+                        tracing::error!(session_id = %session, %error, "an expired session could not be ended");
+                    }
+                }
+            }
+            Err(error) => tracing::error!(%error, "expired codes could not be looked for"),
+        }
+        if let Err(error) = app.store.remove_expired_logins(now).await {
+            tracing::error!(%error, "expired logins could not be removed");
+        }
+        app.limits.sweep();
+    }
+}

@@ -1,0 +1,13 @@
+//! Who may do what: planes, roles and permissions, secrets, viewer claims, and
+//! the decisions that follow from them.
+//!
+//! Architectural invariant: no I/O and no clock here. Randomness is handed in;
+//! a secret cannot be printed.
+
+pub mod decision;
+pub mod role;
+pub mod secret;
+
+pub use decision::{Access, MintRefusal, SessionView, mint_access, may_see};
+pub use role::{Permission, Permissions, Role};
+pub use secret::{ResumeSecret, Secret, SecretHash, SupportCode};

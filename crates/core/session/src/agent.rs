@@ -1,0 +1,289 @@
+//! The agent's side of a session. It trusts the relay no more than needed:
+//! what the person answered is remembered here, and input is refused here too.
+
+use std::collections::BTreeMap;
+
+use gc_access::Access;
+use gc_keys::{Button, HeldInput, Key, Release, by_scan_code, special::Special};
+use gc_protocol::messages::{Body, MouseButton, SpecialKeyKind};
+use gc_protocol::{Sender, limits, routing};
+
+use crate::from_mode;
+
+/// What the desktop has to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Injection {
+    /// Put the pointer there, in the display's pixels.
+    Move {
+        /// The display.
+        display: u32,
+        /// From its left edge.
+        x: i32,
+        /// From its top edge.
+        y: i32,
+    },
+    /// Press or release a button.
+    Button(Button, bool),
+    /// Turn the wheel; 120 is a notch.
+    Wheel {
+        /// To the right.
+        x: i32,
+        /// Upwards.
+        y: i32,
+    },
+    /// Press or release a key.
+    Key(&'static Key, bool),
+    /// Type characters.
+    Text(String),
+    /// The secure attention sequence.
+    SecureAttention,
+    /// Let go of what is held.
+    Release(Release),
+}
+
+/// Why input is not carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputRefusal {
+    /// This viewer may only look.
+    NotAllowed,
+    /// Not something that can be injected.
+    Malformed,
+}
+
+/// Somebody who is in the session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Present {
+    /// Shown to the person.
+    pub name: String,
+    /// What they may do.
+    pub access: Access,
+}
+
+/// One session, as the agent sees it.
+#[derive(Debug, Default)]
+pub struct AgentSession {
+    accepted: Option<Access>,
+    viewers: BTreeMap<u32, Present>,
+    held: HeldInput,
+}
+
+impl AgentSession {
+    /// What the person accepted.
+    #[must_use]
+    pub fn accepted(&self) -> Option<Access> {
+        self.accepted
+    }
+
+    /// The person answered yes to this much.
+    pub fn accept(&mut self, access: Access) {
+        self.accepted = Some(self.accepted.map_or(access, |before| before.max(access)));
+    }
+
+    /// Who is there.
+    #[must_use]
+    pub fn viewers(&self) -> &BTreeMap<u32, Present> {
+        &self.viewers
+    }
+
+    /// Somebody joined; `false` when there was no consent for anybody.
+    pub fn viewer_joined(&mut self, viewer: u32, name: &str, mode: i32) -> bool {
+        let (Some(ceiling), Some(mode)) = (self.accepted, from_mode(mode)) else { return false };
+        if self.viewers.len() >= crate::relay::MOST_VIEWERS * 2 {
+            return false;
+        }
+        let name = limits::displayable(name, limits::NAME);
+        self.viewers.insert(viewer, Present { name, access: mode.min(ceiling) });
+        true
+    }
+
+    /// Somebody left: what they held comes up.
+    pub fn viewer_left(&mut self, viewer: u32) -> Vec<Injection> {
+        self.viewers.remove(&viewer);
+        releases(self.held.release_viewer(viewer))
+    }
+
+    /// The line is silent or lost: everything comes up, and on loss nobody is
+    /// there any more.
+    pub fn release_all(&mut self) -> Vec<Injection> {
+        releases(self.held.release_all())
+    }
+
+    /// The line to the relay is lost.
+    pub fn disconnected(&mut self) -> Vec<Injection> {
+        self.viewers.clear();
+        self.release_all()
+    }
+
+    /// Whether a message of this kind from this viewer may be carried out.
+    #[must_use]
+    pub fn may(&self, viewer: u32, field: u32) -> bool {
+        let Some(present) = self.viewers.get(&viewer) else { return false };
+        let sender = match present.access {
+            Access::ViewOnly => Sender::ViewOnlyViewer,
+            Access::Control => Sender::ControlViewer,
+        };
+        routing::route(field, sender).is_ok()
+    }
+
+    /// What one input message does.
+    ///
+    /// # Errors
+    /// [`InputRefusal`] when it may or can not be carried out.
+    pub fn input(&mut self, viewer: u32, body: &Body) -> Result<Vec<Injection>, InputRefusal> {
+        let controls = self.viewers.get(&viewer).is_some_and(|present| present.access == Access::Control);
+        if !controls {
+            return Err(InputRefusal::NotAllowed);
+        }
+        match body {
+            Body::PointerMove(to) => Ok(vec![Injection::Move { display: to.display_id, x: to.x, y: to.y }]),
+            Body::PointerButton(event) => {
+                let button = button(event.button()).ok_or(InputRefusal::Malformed)?;
+                let mut out = vec![Injection::Move { display: event.display_id, x: event.x, y: event.y }];
+                if self.hold(viewer, Release::Button(button), event.down) {
+                    out.push(Injection::Button(button, event.down));
+                }
+                Ok(out)
+            }
+            Body::PointerWheel(event) => {
+                let most = 120 * 20;
+                Ok(vec![
+                    Injection::Move { display: event.display_id, x: event.x, y: event.y },
+                    Injection::Wheel {
+                        x: event.delta_x.clamp(-most, most),
+                        y: event.delta_y.clamp(-most, most),
+                    },
+                ])
+            }
+            Body::KeyEvent(event) => {
+                let key = by_scan_code(event.scan_code, event.is_extended).ok_or(InputRefusal::Malformed)?;
+                let what = Release::Key { scan_code: event.scan_code, extended: event.is_extended };
+                let pass = self.hold(viewer, what, event.down);
+                Ok(pass.then_some(Injection::Key(key, event.down)).into_iter().collect())
+            }
+            Body::TextInput(event) => {
+                let fits = !event.text.is_empty() && event.text.len() <= limits::TEXT_INPUT;
+                let plain = !event.text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t'));
+                if !fits || !plain {
+                    return Err(InputRefusal::Malformed);
+                }
+                Ok(vec![Injection::Text(event.text.clone())])
+            }
+            Body::SpecialKey(event) => special(event.kind()).ok_or(InputRefusal::Malformed),
+            Body::InputReset(_) => Ok(releases(self.held.release_viewer(viewer))),
+            _ => Err(InputRefusal::Malformed),
+        }
+    }
+
+    fn hold(&mut self, viewer: u32, what: Release, down: bool) -> bool {
+        if down { self.held.press(viewer, what) } else { self.held.release(viewer, what) }
+    }
+}
+
+fn releases(held: Vec<Release>) -> Vec<Injection> {
+    held.into_iter().map(Injection::Release).collect()
+}
+
+fn button(button: MouseButton) -> Option<Button> {
+    match button {
+        MouseButton::Unspecified => None,
+        MouseButton::Left => Some(Button::Left),
+        MouseButton::Right => Some(Button::Right),
+        MouseButton::Middle => Some(Button::Middle),
+        MouseButton::Back => Some(Button::Back),
+        MouseButton::Forward => Some(Button::Forward),
+    }
+}
+
+fn special(kind: SpecialKeyKind) -> Option<Vec<Injection>> {
+    let special = match kind {
+        SpecialKeyKind::SpecialKeyUnspecified => return None,
+        SpecialKeyKind::SpecialKeyCtrlAltDel => return Some(vec![Injection::SecureAttention]),
+        SpecialKeyKind::SpecialKeyLock => Special::Lock,
+        SpecialKeyKind::SpecialKeyWin => Special::Win,
+        SpecialKeyKind::SpecialKeyWinR => Special::WinR,
+        SpecialKeyKind::SpecialKeyAltTab => Special::AltTab,
+        SpecialKeyKind::SpecialKeyPrintScreen => Special::PrintScreen,
+        SpecialKeyKind::SpecialKeyCtrlEsc => Special::CtrlEsc,
+        SpecialKeyKind::SpecialKeyAltF4 => Special::AltF4,
+    };
+    let keys = special.keys();
+    let down = keys.iter().map(|key| Injection::Key(key, true));
+    let up = keys.iter().rev().map(|key| Injection::Key(key, false));
+    Some(down.chain(up).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use gc_protocol::messages::{AccessMode, InputReset, KeyEvent, PointerMove, TextInput};
+
+    use super::*;
+
+    fn session(accepted: Access, mode: AccessMode) -> AgentSession {
+        let mut session = AgentSession::default();
+        session.accept(accepted);
+        assert!(session.viewer_joined(1, "Ada", mode.into()));
+        session
+    }
+
+    fn key(down: bool) -> Body {
+        KeyEvent { scan_code: 30, down, ..Default::default() }.into()
+    }
+
+    #[test]
+    fn a_watcher_is_refused_here_too() {
+        let all: [Body; 4] = [
+            key(true),
+            PointerMove::default().into(),
+            TextInput { text: "x".into(), seq: 0 }.into(),
+            InputReset::default().into(),
+        ];
+        for (accepted, mode) in [
+            (Access::Control, AccessMode::AccessViewOnly),
+            // A relay that lies about the mode does not pass the person's answer.
+            (Access::ViewOnly, AccessMode::AccessControl),
+        ] {
+            let mut session = session(accepted, mode);
+            for body in &all {
+                assert_eq!(session.input(1, body), Err(InputRefusal::NotAllowed), "{body:?}");
+            }
+        }
+        // Somebody who never joined.
+        let mut session = session(Access::Control, AccessMode::AccessControl);
+        assert_eq!(session.input(2, &key(true)), Err(InputRefusal::NotAllowed));
+    }
+
+    #[test]
+    fn nobody_joins_without_consent() {
+        assert!(!AgentSession::default().viewer_joined(1, "Ada", AccessMode::AccessViewOnly.into()));
+    }
+
+    #[test]
+    fn every_way_out_releases() {
+        type WayOut = fn(&mut AgentSession) -> Vec<Injection>;
+        let ways: [WayOut; 4] = [
+            |session| session.viewer_left(1),
+            AgentSession::disconnected,
+            AgentSession::release_all,
+            |session| session.input(1, &InputReset::default().into()).unwrap(),
+        ];
+        for way in ways {
+            let mut session = session(Access::Control, AccessMode::AccessControl);
+            assert_eq!(session.input(1, &key(true)).unwrap().len(), 1);
+            let released = way(&mut session);
+            assert_eq!(released, [Injection::Release(Release::Key { scan_code: 30, extended: false })]);
+        }
+    }
+
+    #[test]
+    fn hostile_input() {
+        let mut session = session(Access::Control, AccessMode::AccessControl);
+        let long = "x".repeat(limits::TEXT_INPUT + 1);
+        for body in [
+            KeyEvent { scan_code: 9999, down: true, ..Default::default() }.into(),
+            Body::from(TextInput { text: long, seq: 0 }),
+            TextInput { text: "\u{1b}[2J".into(), seq: 0 }.into(),
+        ] {
+            assert_eq!(session.input(1, &body), Err(InputRefusal::Malformed));
+        }
+    }
+}

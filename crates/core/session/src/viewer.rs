@@ -1,0 +1,184 @@
+//! The viewer's side: hello, the stream it follows, heartbeats, what it knows
+//! of the session. Frames are handed out whole, in order, or a refresh is asked.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use gc_protocol::messages::{
+    Body, Disconnect, Display, FrameAck, Heartbeat, HeartbeatAck, ProtocolVersions, RefreshRequest, VideoCodec,
+    VideoFrame, ViewerHello,
+};
+use gc_protocol::parts::Assembler;
+use gc_protocol::{EnvelopeError, decode, encode, limits};
+
+/// What the shell has to do with what came in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// Send this.
+    Send(Bytes),
+    /// A frame to decode and show; acknowledge it with [`ViewerSession::shown`].
+    Frame(VideoFrame),
+    /// The session says something that people should see: any other body.
+    Told(Body),
+    /// The relay says goodbye.
+    Goodbye(Disconnect),
+}
+
+/// One viewer.
+#[derive(Debug, Default)]
+pub struct ViewerSession {
+    stream: Option<u32>,
+    epoch: u32,
+    next_frame: Option<u32>,
+    assembler: Assembler,
+    displays: Vec<Display>,
+    heard: Duration,
+    beat: Duration,
+    sequence: u32,
+    input_seq: u32,
+}
+
+impl ViewerSession {
+    /// A viewer whose socket has just opened, and its first message.
+    #[must_use]
+    pub fn open(software: &str, now: Duration) -> (Self, Bytes) {
+        let hello = ViewerHello {
+            versions: Some(ProtocolVersions { lowest: limits::VERSIONS.0, highest: limits::VERSIONS.1 }),
+            software_version: software.into(),
+            capabilities: Vec::new(),
+            decodable: vec![VideoCodec::Raw.into()],
+            display_id: 0,
+        };
+        (Self { heard: now, beat: now, ..Self::default() }, encode(hello))
+    }
+
+    /// Displays of the machine.
+    #[must_use]
+    pub fn displays(&self) -> &[Display] {
+        &self.displays
+    }
+
+    /// The next input sequence number.
+    pub fn next_input(&mut self) -> u32 {
+        self.input_seq = self.input_seq.wrapping_add(1);
+        self.input_seq
+    }
+
+    /// One message came in.
+    ///
+    /// # Errors
+    /// When it is not a strict envelope: the relay is broken, stop.
+    pub fn received(&mut self, message: Bytes, now: Duration) -> Result<Vec<Event>, EnvelopeError> {
+        self.heard = now;
+        let Some(body) = decode(message)? else { return Ok(Vec::new()) };
+        Ok(match body {
+            Body::VideoFrame(frame) => self.frame(frame),
+            Body::Heartbeat(beat) => vec![Event::Send(encode(HeartbeatAck {
+                sequence: beat.sequence,
+                sent_at_us: beat.sent_at_us,
+            }))],
+            Body::HeartbeatAck(_) => Vec::new(),
+            Body::Disconnect(goodbye) => vec![Event::Goodbye(goodbye)],
+            Body::SessionResponse(mut response) => {
+                response.displays.truncate(limits::DISPLAYS);
+                self.displays.clone_from(&response.displays);
+                vec![Event::Told(response.into())]
+            }
+            other => vec![Event::Told(other)],
+        })
+    }
+
+    /// A frame was decoded and shown.
+    #[must_use]
+    pub fn shown(&self, frame: &VideoFrame, decode_us: u32, present_us: u32, queue_depth: u32) -> Bytes {
+        encode(FrameAck {
+            stream: frame.stream,
+            epoch: frame.epoch,
+            frame_number: frame.frame_number,
+            decode_us,
+            present_us,
+            queue_depth,
+            captured_at_us: frame.captured_at_us,
+        })
+    }
+
+    /// A frame could not be decoded: begin anew.
+    pub fn broken(&mut self) -> Bytes {
+        self.next_frame = None;
+        encode(RefreshRequest { stream: self.stream.unwrap_or(0), epoch: self.epoch })
+    }
+
+    /// Once a second: a heartbeat to send, or `None` when the line is dead.
+    pub fn tick(&mut self, now: Duration) -> Option<Bytes> {
+        if now.saturating_sub(self.heard) >= limits::SILENCE_END {
+            return None;
+        }
+        self.beat = now;
+        self.sequence = self.sequence.wrapping_add(1);
+        let sent_at_us = u64::try_from(now.as_micros()).unwrap_or(0);
+        Some(encode(Heartbeat { sequence: self.sequence, sent_at_us }))
+    }
+
+    /// How long nothing was heard.
+    #[must_use]
+    pub fn silence(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.heard)
+    }
+
+    fn frame(&mut self, part: VideoFrame) -> Vec<Event> {
+        let Ok(whole) = self.assembler.push(part) else { return self.ask_again() };
+        let Some(frame) = whole else { return Vec::new() };
+        if frame.keyframe {
+            self.stream = Some(frame.stream);
+            self.epoch = frame.epoch;
+            self.next_frame = Some(frame.frame_number.wrapping_add(1));
+            return vec![Event::Frame(frame)];
+        }
+        let follows = self.stream == Some(frame.stream)
+            && self.epoch == frame.epoch
+            && self.next_frame == Some(frame.frame_number);
+        if follows {
+            self.next_frame = Some(frame.frame_number.wrapping_add(1));
+            return vec![Event::Frame(frame)];
+        }
+        self.ask_again()
+    }
+
+    /// Ask once; while the answer is on its way, what comes is thrown away.
+    fn ask_again(&mut self) -> Vec<Event> {
+        if self.next_frame.take().is_none() {
+            return Vec::new();
+        }
+        vec![Event::Send(encode(RefreshRequest { stream: self.stream.unwrap_or(0), epoch: self.epoch }))]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(epoch: u32, frame_number: u32) -> Bytes {
+        let keyframe = frame_number == 0;
+        encode(VideoFrame { stream: 1, epoch, frame_number, keyframe, last_part: true, ..Default::default() })
+    }
+
+    #[test]
+    fn a_gap_asks_once() {
+        let (mut viewer, _) = ViewerSession::open("t", Duration::ZERO);
+        let mut take = |epoch, number| viewer.received(frame(epoch, number), Duration::ZERO).unwrap();
+        let is_frame = |events: &[Event]| matches!(events, [Event::Frame(_)]);
+        assert!(is_frame(&take(1, 0)));
+        assert!(is_frame(&take(1, 1)));
+        assert!(matches!(take(1, 3).as_slice(), [Event::Send(_)]));
+        assert!(take(1, 4).is_empty());
+        assert!(is_frame(&take(2, 0)));
+        assert!(is_frame(&take(2, 1)));
+    }
+
+    #[test]
+    fn silence() {
+        let (mut viewer, _) = ViewerSession::open("t", Duration::ZERO);
+        assert!(viewer.tick(Duration::from_secs(9)).is_some());
+        assert!(viewer.tick(Duration::from_secs(10)).is_none());
+    }
+}

@@ -1,0 +1,36 @@
+//! The project's automation, reached through `./run`.
+
+mod codegen;
+mod tidy;
+mod wasm;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Generate the message types from `proto/`.
+    Codegen,
+    /// Check dependency direction, file sizes and generated files.
+    Tidy,
+    /// Turn a compiled WebAssembly module into what the web pages import.
+    Wasm {
+        /// The module that cargo built.
+        input: std::path::PathBuf,
+        /// The folder to write to.
+        output: std::path::PathBuf,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Codegen => codegen::write(),
+        Command::Tidy => tidy::check(),
+        Command::Wasm { input, output } => wasm::bind(&input, &output),
+    }
+}
