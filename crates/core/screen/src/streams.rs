@@ -87,6 +87,22 @@ impl Streams {
         displays.into_iter()
     }
 
+    /// Every stream.
+    pub fn ids(&self) -> impl Iterator<Item = StreamId> {
+        self.streams.keys().copied()
+    }
+
+    /// Everybody who watches.
+    pub fn viewers(&self) -> impl Iterator<Item = ViewerId> {
+        self.subscribers.keys().copied()
+    }
+
+    /// Everybody who watches this display.
+    pub fn viewers_of(&self, display: u32) -> impl Iterator<Item = ViewerId> {
+        let on = move |id| self.streams.get(id).is_some_and(|stream| stream.display == display);
+        self.subscribers.iter().filter(move |(_, other)| on(&other.stream)).map(|(viewer, _)| *viewer)
+    }
+
     /// The stream, its epoch and display that a viewer follows.
     #[must_use]
     pub fn of_viewer(&self, viewer: ViewerId) -> Option<(StreamId, u32, u32)> {

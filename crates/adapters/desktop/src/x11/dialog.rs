@@ -1,0 +1,193 @@
+//! The dialogs: consent, notice, code.
+
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::form::{Act, Flow, Form, run, seconds_left};
+use crate::{Answer, DesktopError, Notice, NoticeEvent, Presence, Prompt, Question, Withdraw};
+
+pub(super) struct X11Prompt;
+
+const DENY: usize = 1;
+
+impl Prompt for X11Prompt {
+    fn ask(&self, question: &Question, withdraw: &Withdraw) -> Answer {
+        let deadline = Instant::now() + question.timeout;
+        let countdown = |left: u64| format!("This question closes by itself in {left} seconds.");
+        let form = Form {
+            title: "GuruConnect: allow remote support?".into(),
+            heading: question.sentence(),
+            texts: vec![question.explanation().into(), countdown(seconds_left(deadline))],
+            buttons: vec!["Allow", "Deny"],
+            focus: DENY,
+            width: 480,
+            ..Form::default()
+        };
+        let mut shown = seconds_left(deadline);
+        let answer = run(form, Some(Duration::from_millis(200)), None, |form, act| {
+            let left = seconds_left(deadline);
+            match act {
+                Some(Act::Button(0)) => return Flow::Done(Answer::Allowed),
+                Some(Act::Button(_) | Act::Enter) => return Flow::Done(Answer::Denied),
+                Some(Act::Close) => return Flow::Done(Answer::Closed),
+                None if withdraw.is_withdrawn() => return Flow::Done(Answer::Closed),
+                None if left == 0 => return Flow::Done(Answer::TimedOut),
+                None => {}
+            }
+            if left == shown {
+                return Flow::Wait;
+            }
+            shown = left;
+            if let Some(text) = form.texts.last_mut() {
+                *text = countdown(left);
+            }
+            Flow::Draw
+        });
+        answer.unwrap_or(Answer::NoPrompt)
+    }
+
+    fn notice(
+        &self,
+        presence: Presence,
+        heard: Box<dyn Fn(NoticeEvent) + Send>,
+    ) -> Result<Box<dyn Notice>, DesktopError> {
+        let refused = |error: std::io::Error| DesktopError::Refused(error.to_string());
+        let (wake, woken) = UnixStream::pair().map_err(refused)?;
+        wake.set_nonblocking(true).map_err(refused)?;
+        woken.set_nonblocking(true).map_err(refused)?;
+        let state = Arc::new(Mutex::new(State { presence, gone: false }));
+        let shown = state.clone();
+        std::thread::Builder::new()
+            .name("notice".into())
+            .spawn(move || {
+                if let Err(error) = show(&shown, woken, &heard) {
+                    tracing::error!(%error, "the notice cannot be shown: the session ends");
+                    heard(NoticeEvent::End);
+                }
+            })
+            .map_err(refused)?;
+        Ok(Box::new(X11Notice { state, wake }))
+    }
+
+    fn ask_code(&self, problem: Option<&str>) -> Result<Option<String>, DesktopError> {
+        let mut texts = vec!["Your technician reads it to you: three groups of three letters and digits.".into()];
+        texts.extend(problem.map(str::to_owned));
+        let form = Form {
+            title: "GuruConnect".into(),
+            heading: "Enter your support code".into(),
+            texts,
+            field: Some(String::new()),
+            buttons: vec!["Connect", "Cancel"],
+            focus: 2,
+            width: 420,
+            corner: false,
+        };
+        run(form, None, None, |form, act| match act {
+            Some(Act::Enter | Act::Button(0)) => {
+                let code = form.field.clone().unwrap_or_default();
+                if code.trim().is_empty() { Flow::Wait } else { Flow::Done(Some(code)) }
+            }
+            Some(Act::Button(_) | Act::Close) => Flow::Done(None),
+            None => Flow::Wait,
+        })
+    }
+
+    fn tell(&self, title: &str, text: &str) {
+        let form = Form {
+            title: "GuruConnect".into(),
+            heading: title.into(),
+            texts: vec![text.into()],
+            buttons: vec!["Close"],
+            width: 420,
+            ..Form::default()
+        };
+        let told: Result<(), DesktopError> = run(form, None, None, |_, act| match act {
+            Some(_) => Flow::Done(()),
+            None => Flow::Wait,
+        });
+        if let Err(error) = told {
+            tracing::error!(%error, title, text, "the person could not be told");
+        }
+    }
+}
+
+struct State {
+    presence: Presence,
+    gone: bool,
+}
+
+struct X11Notice {
+    state: Arc<Mutex<State>>,
+    wake: UnixStream,
+}
+
+impl X11Notice {
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+        // A full pipe wakes as well as another byte would.
+        let _: Result<usize, _> = (&self.wake).write(&[1]);
+    }
+}
+
+impl Notice for X11Notice {
+    fn show(&self, presence: Presence) {
+        self.change(|state| state.presence = presence);
+    }
+}
+
+impl Drop for X11Notice {
+    fn drop(&mut self) {
+        self.change(|state| state.gone = true);
+    }
+}
+
+/// The notice: small, in a corner, above everything; it cannot be closed but
+/// by ending the session.
+fn show(state: &Mutex<State>, woken: UnixStream, heard: &dyn Fn(NoticeEvent)) -> Result<(), DesktopError> {
+    let look = || {
+        let state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        (state.presence.clone(), state.gone)
+    };
+    let (presence, _) = look();
+    let form = Form {
+        title: "GuruConnect: remote support".into(),
+        heading: presence.sentence.clone(),
+        texts: presence.lines.clone(),
+        field: Some(String::new()),
+        buttons: vec!["Send", "End session"],
+        focus: 2,
+        width: 340,
+        corner: true,
+    };
+    let mut shown = presence;
+    run(form, None, Some(woken), |form, act| {
+        match act {
+            Some(Act::Button(1)) => {
+                heard(NoticeEvent::End);
+                return Flow::Wait;
+            }
+            Some(Act::Enter | Act::Button(_)) => {
+                let text = form.field.replace(String::new()).unwrap_or_default();
+                if !text.trim().is_empty() {
+                    heard(NoticeEvent::Say(text));
+                }
+                return Flow::Draw;
+            }
+            Some(Act::Close) => return Flow::Wait,
+            None => {}
+        }
+        let (presence, gone) = look();
+        if gone {
+            return Flow::Done(());
+        }
+        if presence == shown {
+            return Flow::Wait;
+        }
+        form.heading.clone_from(&presence.sentence);
+        form.texts.clone_from(&presence.lines);
+        shown = presence;
+        Flow::Draw
+    })
+}

@@ -1,0 +1,82 @@
+//! X11: capture by damage and shared memory, input by XTEST, dialogs of ours.
+
+mod dialog;
+mod form;
+mod input;
+mod keyboard;
+mod paint;
+mod screen;
+mod shm;
+
+use std::sync::Arc;
+
+use x11rb::protocol::Event;
+use x11rb::rust_connection::RustConnection;
+
+use crate::{Desktop, DesktopError, Prompt};
+
+fn connect() -> Result<(RustConnection, usize), DesktopError> {
+    if std::env::var_os("DISPLAY").is_none() {
+        let wayland = std::env::var_os("WAYLAND_DISPLAY").is_some();
+        return Err(DesktopError::None(if wayland {
+            "This computer runs a Wayland desktop without X11: its screen cannot be captured yet.".into()
+        } else {
+            "There is no display on this computer.".into()
+        }));
+    }
+    RustConnection::connect(None)
+        .map_err(|error| DesktopError::None(format!("The display cannot be opened: {error}.")))
+}
+
+fn failed(what: &str) -> impl Fn(x11rb::errors::ConnectionError) -> DesktopError + '_ {
+    move |error| DesktopError::Refused(format!("{what}: {error}"))
+}
+
+fn answered(what: &str) -> impl Fn(x11rb::errors::ReplyError) -> DesktopError + '_ {
+    move |error| match error {
+        // A rectangle that has just left the screen, a window that went away.
+        x11rb::errors::ReplyError::X11Error(_) => DesktopError::Stale,
+        other => DesktopError::Refused(format!("{what}: {other}")),
+    }
+}
+
+/// Open screen and input, each with a connection of its own so that neither
+/// waits for the other.
+pub(crate) fn open(wake: Box<dyn Fn() + Send>) -> Result<Desktop, DesktopError> {
+    let (connection, number) = connect()?;
+    let connection = Arc::new(connection);
+    let screen = screen::X11Screen::new(connection.clone(), number)?;
+    let marks = screen.marks();
+    std::thread::Builder::new()
+        .name("x11-events".into())
+        .spawn(move || {
+            use x11rb::connection::Connection;
+            // Ends when the connection does.
+            while let Ok(event) = connection.wait_for_event() {
+                match event {
+                    Event::RandrScreenChangeNotify(_) | Event::RandrNotify(_) => marks.layout(),
+                    Event::XfixesCursorNotify(_) => marks.cursor(),
+                    Event::DamageNotify(_) => {}
+                    _ => continue,
+                }
+                wake();
+            }
+            wake();
+        })
+        .map_err(|error| DesktopError::Refused(format!("no thread for the display's events: {error}")))?;
+    let input = input::X11Input::new()?;
+    Ok(Desktop { screen: Box::new(screen), input: Box::new(input) })
+}
+
+pub(crate) fn prompt() -> Result<Box<dyn Prompt>, DesktopError> {
+    connect()?;
+    Ok(Box::new(dialog::X11Prompt))
+}
+
+pub(crate) fn machine() -> (String, String) {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let name = read("/proc/sys/kernel/hostname").trim().to_owned();
+    let release = read("/etc/os-release");
+    let pretty = release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
+    (name, pretty.map_or_else(|| "Linux".to_owned(), |name| name.trim_matches('"').to_owned()))
+}

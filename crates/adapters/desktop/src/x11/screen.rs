@@ -1,0 +1,201 @@
+//! The screen by XDamage, XShm, XFixes and RandR.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use gc_screen::{Rect, Size};
+use x11rb::NONE;
+use x11rb::connection::{Connection, RequestConnection};
+use x11rb::protocol::damage::{self, ConnectionExt as _};
+use x11rb::protocol::randr::{self, ConnectionExt as _};
+use x11rb::protocol::shm::{self, ConnectionExt as _};
+use x11rb::protocol::xfixes::{self, ConnectionExt as _};
+use x11rb::protocol::xproto::{ConnectionExt as _, ImageFormat, ImageOrder, Window};
+use x11rb::rust_connection::RustConnection;
+
+use super::shm::Segment;
+use super::{answered, failed};
+use crate::{Changed, CursorImage, DesktopError, DisplayInfo, Screen};
+
+/// What the event thread has seen.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Marks {
+    layout: Arc<AtomicBool>,
+    cursor: Arc<AtomicBool>,
+}
+
+impl Marks {
+    pub(super) fn layout(&self) {
+        self.layout.store(true, Ordering::Release);
+    }
+
+    pub(super) fn cursor(&self) {
+        self.cursor.store(true, Ordering::Release);
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct X11Screen {
+    connection: Arc<RustConnection>,
+    root: Window,
+    damage: u32,
+    region: u32,
+    segment: Option<Segment>,
+    marks: Marks,
+    displays: Option<Vec<DisplayInfo>>,
+}
+
+impl X11Screen {
+    pub(super) fn new(connection: Arc<RustConnection>, number: usize) -> Result<Self, DesktopError> {
+        let setup = connection.setup();
+        let screen = setup.roots.get(number).ok_or_else(|| DesktopError::None("The display has no screen.".into()))?;
+        let root = screen.root;
+        let depth = screen.root_depth;
+        let plain = setup.pixmap_formats.iter().any(|format| format.depth == depth && format.bits_per_pixel == 32);
+        if !plain || depth < 24 || setup.image_byte_order != ImageOrder::LSB_FIRST {
+            let text = format!("The display has a colour depth of {depth} bits, which cannot be captured.");
+            return Err(DesktopError::None(text));
+        }
+        let what = "the display lacks an extension";
+        for extension in [damage::X11_EXTENSION_NAME, xfixes::X11_EXTENSION_NAME, randr::X11_EXTENSION_NAME] {
+            let known = connection.extension_information(extension).map_err(failed(what))?;
+            known.ok_or_else(|| DesktopError::None(format!("The display lacks the {extension} extension.")))?;
+        }
+        connection.damage_query_version(1, 1).map_err(failed(what))?.reply().map_err(answered(what))?;
+        connection.xfixes_query_version(5, 0).map_err(failed(what))?.reply().map_err(answered(what))?;
+        connection.randr_query_version(1, 5).map_err(failed(what))?.reply().map_err(answered(what))?;
+        let id = || connection.generate_id().map_err(|error| DesktopError::Refused(error.to_string()));
+        let (damage, region) = (id()?, id()?);
+        let create = connection.damage_create(damage, root, damage::ReportLevel::NON_EMPTY);
+        create.map_err(failed(what))?.check().map_err(answered(what))?;
+        connection.xfixes_create_region(region, &[]).map_err(failed(what))?;
+        connection
+            .xfixes_select_cursor_input(root, xfixes::CursorNotifyMask::DISPLAY_CURSOR)
+            .map_err(failed(what))?;
+        let mask = randr::NotifyMask::SCREEN_CHANGE | randr::NotifyMask::CRTC_CHANGE;
+        connection.randr_select_input(root, mask).map_err(failed(what))?;
+        connection.flush().map_err(failed(what))?;
+        let marks = Marks::default();
+        marks.cursor();
+        Ok(Self { connection, root, damage, region, segment: None, marks, displays: None })
+    }
+
+    pub(super) fn marks(&self) -> Marks {
+        self.marks.clone()
+    }
+
+    fn segment(&mut self, length: usize) -> Option<&Segment> {
+        if self.segment.as_ref().is_none_or(|segment| segment.length() < length) {
+            let known = self.connection.extension_information(shm::X11_EXTENSION_NAME);
+            if !matches!(known, Ok(Some(_))) {
+                return None;
+            }
+            self.segment = None;
+            self.segment = Segment::new(&self.connection, length.next_power_of_two()).ok();
+        }
+        self.segment.as_ref()
+    }
+}
+
+impl Screen for X11Screen {
+    fn displays(&mut self) -> Result<Vec<DisplayInfo>, DesktopError> {
+        if self.marks.layout.swap(false, Ordering::AcqRel) {
+            self.displays = None;
+        }
+        if let Some(displays) = &self.displays {
+            return Ok(displays.clone());
+        }
+        let what = "the displays cannot be listed";
+        let root = self.connection.get_geometry(self.root).map_err(failed(what))?.reply().map_err(answered(what))?;
+        let monitors =
+            self.connection.randr_get_monitors(self.root, true).map_err(failed(what))?.reply().map_err(answered(what))?;
+        let mut displays = Vec::new();
+        for (id, monitor) in (0u32..).zip(&monitors.monitors) {
+            let name = self.connection.get_atom_name(monitor.name).map_err(failed(what))?.reply();
+            let name = name.map(|reply| String::from_utf8_lossy(&reply.name).into_owned()).unwrap_or_default();
+            displays.push(DisplayInfo {
+                id,
+                name,
+                x: monitor.x.into(),
+                y: monitor.y.into(),
+                size: Size::new(monitor.width.into(), monitor.height.into()),
+                primary: monitor.primary,
+                scale_percent: 100,
+            });
+        }
+        if displays.is_empty() {
+            let size = Size::new(root.width.into(), root.height.into());
+            displays.push(DisplayInfo { id: 0, name: "screen".into(), x: 0, y: 0, size, primary: true, scale_percent: 100 });
+        }
+        self.displays = Some(displays.clone());
+        Ok(displays)
+    }
+
+    fn changed(&mut self) -> Result<Changed, DesktopError> {
+        let what = "the display does not say what changed";
+        self.connection.damage_subtract(self.damage, NONE, self.region).map_err(failed(what))?;
+        let region = self.connection.xfixes_fetch_region(self.region).map_err(failed(what))?;
+        let region = region.reply().map_err(answered(what))?;
+        let boxes = region.rectangles.iter();
+        Ok(Changed::Boxes(boxes.map(|r| (r.x.into(), r.y.into(), r.width.into(), r.height.into())).collect()))
+    }
+
+    fn grab(&mut self, display: &DisplayInfo, part: Rect, pixels: &mut Vec<u8>) -> Result<(), DesktopError> {
+        let what = "the screen cannot be read";
+        let length = part.area() * 4;
+        let edge = |origin: i32, offset: u32| i16::try_from(i64::from(origin) + i64::from(offset));
+        let (Ok(x), Ok(y)) = (edge(display.x, part.x), edge(display.y, part.y)) else {
+            return Err(DesktopError::Stale);
+        };
+        let (Ok(width), Ok(height)) = (u16::try_from(part.width), u16::try_from(part.height)) else {
+            return Err(DesktopError::Stale);
+        };
+        pixels.clear();
+        let (connection, root) = (self.connection.clone(), self.root);
+        if let Some(segment) = self.segment(length) {
+            let format = ImageFormat::Z_PIXMAP.into();
+            connection
+                .shm_get_image(root, x, y, width, height, !0, format, segment.id(), 0)
+                .map_err(failed(what))?
+                .reply()
+                .map_err(answered(what))?;
+            pixels.extend_from_slice(segment.bytes().get(..length).unwrap_or_default());
+        } else {
+            let image = connection.get_image(ImageFormat::Z_PIXMAP, root, x, y, width, height, !0);
+            let image = image.map_err(failed(what))?.reply().map_err(answered(what))?;
+            pixels.extend_from_slice(&image.data);
+        }
+        if pixels.len() < length { Err(DesktopError::Stale) } else { Ok(()) }
+    }
+
+    fn cursor(&mut self) -> Result<(Option<CursorImage>, (i32, i32)), DesktopError> {
+        let what = "the pointer cannot be read";
+        if !self.marks.cursor.swap(false, Ordering::AcqRel) {
+            let at = self.connection.query_pointer(self.root).map_err(failed(what))?.reply().map_err(answered(what))?;
+            return Ok((None, (at.root_x.into(), at.root_y.into())));
+        }
+        let image = self.connection.xfixes_get_cursor_image().map_err(failed(what))?.reply().map_err(answered(what))?;
+        let rgba = image.cursor_image.iter().flat_map(|argb| {
+            let [blue, green, red, alpha] = argb.to_le_bytes();
+            [red, green, blue, alpha]
+        });
+        let rgba: Vec<u8> = rgba.collect();
+        let shape = CursorImage {
+            width: image.width.into(),
+            height: image.height.into(),
+            hotspot: (image.xhot.into(), image.yhot.into()),
+            hidden: rgba.chunks_exact(4).all(|pixel| pixel.last() == Some(&0)),
+            rgba,
+        };
+        Ok((Some(shape), (image.x.into(), image.y.into())))
+    }
+
+    fn poll_period(&self) -> Option<Duration> {
+        None
+    }
+
+    fn obstacle(&mut self) -> Option<String> {
+        None
+    }
+}

@@ -1,0 +1,61 @@
+//! The attended agent: one code, one session, and then it is gone.
+//!
+//! The part that holds the connection ([`connection`]) and the part that
+//! touches the desktop ([`worker`]) exchange framed messages only, so that a
+//! pipe can come between them.
+
+mod capture;
+mod connection;
+mod input;
+mod link;
+mod presence;
+mod worker;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use gc_access::SupportCode;
+use gc_desktop::Prompt;
+
+use crate::anchor;
+
+/// Help with the code in the program's name, or ask for one.
+pub(crate) fn run() -> ExitCode {
+    let prompt: Arc<dyn Prompt> = match gc_desktop::prompt() {
+        Ok(prompt) => Arc::from(prompt),
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let Some(anchor) = anchor::read() else {
+        prompt.tell("This program belongs to no server", "Download it anew from the page of your support team.");
+        return ExitCode::FAILURE;
+    };
+    let own_name = std::env::current_exe().ok();
+    let own_name = own_name.as_deref().and_then(|path| path.file_name()).and_then(|name| name.to_str());
+    let code = own_name.and_then(SupportCode::find_in_file_name);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            prompt.tell("GuruConnect cannot start", &error.to_string());
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(connection::attend(&anchor, code, &prompt));
+    if let Err(error) = self_replace::self_delete() {
+        tracing::warn!(%error, "the program could not remove itself");
+    }
+    match outcome {
+        Ok(None) => ExitCode::SUCCESS,
+        Ok(Some(words)) => {
+            prompt.tell("The support session is over", &words);
+            ExitCode::SUCCESS
+        }
+        Err(words) => {
+            prompt.tell("The support session could not begin", &words);
+            ExitCode::FAILURE
+        }
+    }
+}
