@@ -227,6 +227,11 @@ impl FakeAgent {
         .await
     }
 
+    /// Answer no heartbeat any more.
+    pub fn mute(&self) {
+        self.line.mute();
+    }
+
     /// Cut the line without a word.
     pub fn cut(&self) {
         self.line.cut();

@@ -29,6 +29,8 @@ pub use wait::{PATIENCE, eventually, promptly, soon};
 
 pub use gc_protocol::AgentHeader;
 pub use gc_protocol::messages::{self, Body};
+pub use guruconnect_server::Config;
+pub use guruconnect_server::clock::Clock;
 
 /// Wait until a fake agent or viewer has got a body of this kind, and give its
 /// message; whatever comes before is remembered and skipped.

@@ -1,5 +1,8 @@
 //! One open WebSocket: what is sent and received on it, and how it ends.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use anyhow::{Result, bail, ensure};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
@@ -60,6 +63,7 @@ pub(crate) struct Line {
     outgoing: UnboundedSender<Message>,
     incoming: UnboundedReceiver<Event>,
     tasks: [JoinHandle<()>; 2],
+    mute: Arc<AtomicBool>,
     ended: bool,
 }
 
@@ -79,12 +83,15 @@ impl Line {
             }
         });
         let replies = outgoing.clone();
+        let mute = Arc::new(AtomicBool::new(false));
+        let is_mute = mute.clone();
         let reader = tokio::spawn(async move {
             let mut ended = None;
             while let Some(Ok(message)) = source.next().await {
                 match message {
                     Message::Binary(bytes) => {
-                        if let Some(reply) = answer(&bytes) {
+                        let reply = if is_mute.load(Ordering::Relaxed) { None } else { answer(&bytes) };
+                        if let Some(reply) = reply {
                             let _: Result<_, _> = replies.send(Message::Binary(reply));
                         }
                         let _: Result<_, _> = received.send(Event::Message(bytes));
@@ -95,7 +102,7 @@ impl Line {
             }
             let _: Result<_, _> = received.send(Event::Ended(ended));
         });
-        Self { outgoing, incoming, tasks: [writer, reader], ended: false }
+        Self { outgoing, incoming, tasks: [writer, reader], mute, ended: false }
     }
 
     /// Send one binary message. One that is sent after the end goes nowhere.
@@ -106,6 +113,11 @@ impl Line {
     /// Send a text message, which is no message of this protocol.
     pub(crate) fn send_text(&self, text: &str) {
         let _: Result<_, _> = self.outgoing.send(Message::text(text));
+    }
+
+    /// Answer nothing by itself any more, as a program that hangs.
+    pub(crate) fn mute(&self) {
+        self.mute.store(true, Ordering::Relaxed);
     }
 
     /// Say good-bye properly.

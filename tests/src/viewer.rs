@@ -151,6 +151,11 @@ impl FakeViewer {
         self.line.close();
     }
 
+    /// Answer no heartbeat any more.
+    pub fn mute(&self) {
+        self.line.mute();
+    }
+
     /// Cut the line without a word.
     pub fn cut(&self) {
         self.line.cut();

@@ -1,1 +1,267 @@
+//! The viewer in the browser: the core crates as WebAssembly, in a Worker.
+//! The socket, the protocol, the decoder and the key tables are here; the page
+//! draws buttons and passes events.
+//!
+//! Architectural invariant: the page never sees a message of the wire, only
+//! what this module tells it.
 
+mod canvas;
+mod input;
+mod latency;
+mod report;
+mod socket;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use gc_keys::by_code;
+use gc_protocol::messages::{Chat, ControlRequest, KeyEvent, SwitchDisplay};
+use gc_protocol::{encode, limits};
+use gc_session::viewer::{Event, ViewerSession};
+use js_sys::Function;
+use wasm_bindgen::prelude::*;
+use web_sys::OffscreenCanvas;
+
+use crate::canvas::Canvas;
+use crate::latency::Latency;
+use crate::socket::Socket;
+
+/// Milliseconds since the Worker began, as a duration.
+fn now() -> Duration {
+    let scope: web_sys::DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
+    Duration::from_secs_f64(scope.performance().map_or(0.0, |performance| performance.now()) / 1000.0)
+}
+
+/// A session in a canvas.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Viewer(Rc<RefCell<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    session: ViewerSession,
+    canvas: Canvas,
+    latency: Latency,
+    socket: Option<Socket>,
+    listener: Function,
+    goodbye: bool,
+    frames: u32,
+    bytes: f64,
+}
+
+#[wasm_bindgen]
+impl Viewer {
+    /// Open a session. `listener` is called with an object for everything that
+    /// the page should know; each has a `type`.
+    ///
+    /// # Errors
+    /// When the browser makes no socket or no drawing context.
+    #[wasm_bindgen(constructor)]
+    pub fn new(canvas: OffscreenCanvas, url: &str, token: &str, listener: Function) -> Result<Viewer, JsValue> {
+        let (session, hello) = ViewerSession::open(env!("CARGO_PKG_VERSION"), now());
+        let inner = Rc::new(RefCell::new(Inner {
+            session,
+            canvas: Canvas::new(canvas)?,
+            latency: Latency::default(),
+            socket: None,
+            listener,
+            goodbye: false,
+            frames: 0,
+            bytes: 0.0,
+        }));
+        let (opened, heard, closed) = (inner.clone(), inner.clone(), inner.clone());
+        let socket = Socket::open(
+            url,
+            token,
+            move || opened.borrow_mut().send(&hello),
+            move |message| heard.borrow_mut().received(message),
+            move |code| closed.borrow_mut().closed(code),
+        )?;
+        inner.borrow_mut().socket = Some(socket);
+        Ok(Viewer(inner))
+    }
+
+    /// Once a second: heartbeats and statistics. `false` when the line is dead.
+    pub fn tick(&self) -> bool {
+        let mut inner = self.0.borrow_mut();
+        let alive = match inner.session.tick(now()) {
+            Some(beat) => {
+                inner.send(&beat);
+                true
+            }
+            None => false,
+        };
+        inner.statistics();
+        alive
+    }
+
+    /// A key by its `KeyboardEvent.code`. `false` where the table has no such
+    /// key.
+    pub fn key(&self, code: &str, down: bool, repeat: bool, modifiers: u32) -> bool {
+        let Some(key) = by_code(code) else { return false };
+        let mut inner = self.0.borrow_mut();
+        let seq = inner.next_input();
+        inner.send(&encode(KeyEvent {
+            virtual_key: key.virtual_key.into(),
+            scan_code: key.scan_code.into(),
+            modifiers,
+            down,
+            repeat,
+            seq,
+            is_extended: key.extended,
+        }));
+        true
+    }
+
+    /// Characters, whatever key they are on.
+    pub fn text(&self, text: &str) {
+        let mut inner = self.0.borrow_mut();
+        for part in input::in_parts(text) {
+            let seq = inner.next_input();
+            inner.send(&input::text(part, seq));
+        }
+    }
+
+    /// Move the pointer, in the display's pixels.
+    pub fn pointer_move(&self, x: i32, y: i32) {
+        let mut inner = self.0.borrow_mut();
+        let (display, seq) = (inner.canvas.display(), inner.next_input());
+        inner.send(&input::pointer_move(display, x, y, seq));
+    }
+
+    /// Press or release a button, by its number in `PointerEvent.button`.
+    pub fn pointer_button(&self, x: i32, y: i32, button: u16, down: bool) {
+        let mut inner = self.0.borrow_mut();
+        let (display, seq) = (inner.canvas.display(), inner.next_input());
+        if let Some(message) = input::pointer_button(display, x, y, button, down, seq) {
+            inner.send(&message);
+        }
+    }
+
+    /// Turn the wheel: 120 is a notch, positive to the right and upwards.
+    pub fn wheel(&self, x: i32, y: i32, right: i32, up: i32) {
+        let mut inner = self.0.borrow_mut();
+        let (display, seq) = (inner.canvas.display(), inner.next_input());
+        inner.send(&input::wheel(display, (x, y), (right, up), seq));
+    }
+
+    /// A combination by name; see `input::special`.
+    pub fn special(&self, name: &str) {
+        let mut inner = self.0.borrow_mut();
+        let seq = inner.next_input();
+        if let Some(message) = input::special(name, seq) {
+            inner.send(&message);
+        }
+    }
+
+    /// Let go of everything held.
+    pub fn reset(&self) {
+        let mut inner = self.0.borrow_mut();
+        let seq = inner.next_input();
+        inner.send(&input::reset(seq));
+    }
+
+    /// Take or give up control.
+    pub fn control(&self, take: bool) {
+        self.0.borrow_mut().send(&encode(ControlRequest { take }));
+    }
+
+    /// Look at another display.
+    pub fn display(&self, id: u32) {
+        self.0.borrow_mut().send(&encode(SwitchDisplay { display_id: id }));
+    }
+
+    /// Say something.
+    pub fn chat(&self, text: &str) {
+        let text = limits::displayable(text, limits::CHAT_LINE);
+        self.0.borrow_mut().send(&encode(Chat { text, ..Default::default() }));
+    }
+
+    /// Leave.
+    pub fn close(&self) {
+        let socket = self.0.borrow_mut().socket.take();
+        if let Some(socket) = socket {
+            socket.close();
+        }
+    }
+}
+
+impl Inner {
+    fn send(&self, message: &Bytes) {
+        if let Some(socket) = &self.socket {
+            socket.send(message);
+        }
+    }
+
+    fn next_input(&mut self) -> u32 {
+        let seq = self.session.next_input();
+        self.latency.sent(seq, now());
+        seq
+    }
+
+    fn tell(&self, report: &JsValue) {
+        // What the page does with it is the page's affair.
+        let _: Result<JsValue, JsValue> = self.listener.call1(&JsValue::NULL, report);
+    }
+
+    fn received(&mut self, message: Bytes) {
+        self.bytes += message.len() as f64;
+        let events = match self.session.received(message, now()) {
+            Ok(events) => events,
+            Err(error) => {
+                self.tell(&report::broken(&error.to_string()));
+                return;
+            }
+        };
+        for event in events {
+            match event {
+                Event::Send(bytes) => self.send(&bytes),
+                Event::Told(body) => {
+                    if let Some(report) = report::body(&body) {
+                        self.tell(&report);
+                    }
+                }
+                Event::Goodbye(goodbye) => {
+                    self.goodbye = true;
+                    self.tell(&report::goodbye(&goodbye));
+                }
+                Event::Frame(frame) => self.show(&frame),
+            }
+        }
+    }
+
+    fn show(&mut self, frame: &gc_protocol::messages::VideoFrame) {
+        let begun = now();
+        let shown = self.canvas.show(frame);
+        let ended = now();
+        match shown {
+            Ok(resized) => {
+                self.frames += 1;
+                let micros = u32::try_from((ended - begun).as_micros()).unwrap_or(u32::MAX);
+                self.send(&self.session.shown(frame, micros, 0, 0));
+                self.latency.presented(frame.input_seq, ended);
+                if let Some((width, height)) = resized {
+                    self.tell(&report::size(frame.display_id, width, height));
+                }
+            }
+            Err(()) => {
+                let refresh = self.session.broken();
+                self.send(&refresh);
+            }
+        }
+    }
+
+    fn statistics(&mut self) {
+        let silence = self.session.silence(now());
+        self.tell(&report::statistics(self.frames, self.bytes, self.latency.median(), silence));
+        self.frames = 0;
+        self.bytes = 0.0;
+    }
+
+    fn closed(&mut self, code: u16) {
+        self.socket = None;
+        self.tell(&report::closed(code, self.goodbye));
+    }
+}

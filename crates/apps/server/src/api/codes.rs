@@ -30,7 +30,7 @@ pub(crate) enum Asked {
 /// A code to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Create {
+pub(crate) struct CreateCode {
     access: Asked,
     /// For the technician's own memory.
     #[schema(max_length = 500)]
@@ -39,7 +39,7 @@ pub(crate) struct Create {
 
 /// A code that was created.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Created {
+pub(crate) struct CreatedCode {
     /// To be read out: three groups of three.
     code: String,
     #[schema(format = DateTime)]
@@ -48,16 +48,16 @@ pub(crate) struct Created {
 }
 
 /// Create a support code and the session that it opens.
-#[utoipa::path(post, path = "/api/codes", tag = "codes", request_body = Create,
+#[utoipa::path(post, path = "/api/codes", operation_id = "create_code", tag = "codes", request_body = CreateCode,
     security(("login" = []), ("cookie" = [])),
-    responses((status = 201, body = Created), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    responses((status = 201, body = CreatedCode), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 422, body = ErrorBody)))]
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
     client: ClientAddress,
     caller: Caller,
-    Body(wanted): Body<Create>,
-) -> Result<(StatusCode, Json<Created>), ApiError> {
+    Body(wanted): Body<CreateCode>,
+) -> Result<(StatusCode, Json<CreatedCode>), ApiError> {
     caller.require(Permission::CreateCodes)?;
     let note = wanted.note.map(|note| limits::displayable(note.trim(), 500)).filter(|note| !note.is_empty());
     let now = app.clock.wall();
@@ -89,7 +89,7 @@ pub(crate) async fn create(
         })
         .await;
         app.changed(stored.session.id, Some(caller.user.id)).await;
-        let answer = Created {
+        let answer = CreatedCode {
             code: code.secret().expose().to_owned(),
             expires_at: at(stored.code.expires_at),
             session_id: stored.session.id,
@@ -116,7 +116,7 @@ pub(crate) struct Code {
 }
 
 /// One's own codes, newest first.
-#[utoipa::path(get, path = "/api/codes", tag = "codes", security(("login" = []), ("cookie" = [])),
+#[utoipa::path(get, path = "/api/codes", operation_id = "list_codes", tag = "codes", security(("login" = []), ("cookie" = [])),
     responses((status = 200, body = List<Code>), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
 pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<List<Code>>, ApiError> {
     caller.require(Permission::CreateCodes)?;
@@ -132,7 +132,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<
 }
 
 /// Take a code back before it is used.
-#[utoipa::path(post, path = "/api/codes/{code}/cancel", tag = "codes", params(("code" = String, Path)),
+#[utoipa::path(post, path = "/api/codes/{code}/cancel", operation_id = "cancel_code", tag = "codes", params(("code" = String, Path)),
     security(("login" = []), ("cookie" = [])),
     responses((status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
@@ -176,7 +176,7 @@ pub(crate) struct Preview {
 }
 
 /// Look at a code without using it.
-#[utoipa::path(get, path = "/api/codes/{code}/validate", tag = "codes", params(("code" = String, Path)), security(()),
+#[utoipa::path(get, path = "/api/codes/{code}/validate", operation_id = "validate_code", tag = "codes", params(("code" = String, Path)), security(()),
     responses((status = 200, body = Preview), (status = 429, body = ErrorBody)))]
 pub(crate) async fn validate(
     State(app): State<Arc<App>>,

@@ -12,7 +12,7 @@ use crate::request::Path;
 
 /// The client for a system: `windows` a program, `linux` an archive that keeps
 /// the execute bit.
-#[utoipa::path(get, path = "/api/downloads/{os}", tag = "operation", params(("os" = String, Path)), security(()),
+#[utoipa::path(get, path = "/api/downloads/{os}", operation_id = "download", tag = "operation", params(("os" = String, Path)), security(()),
     responses((status = 200, content_type = "application/octet-stream"), (status = 404, body = ErrorBody)))]
 pub(crate) async fn download(
     State(app): State<Arc<App>>,

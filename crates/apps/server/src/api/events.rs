@@ -21,7 +21,7 @@ const RECHECK: Duration = Duration::from_secs(15);
 
 /// What changed, as server-sent events: `session` with the session's `id`, and
 /// `resync` when something was missed and everything should be read again.
-#[utoipa::path(get, path = "/api/events", tag = "operation", security(("login" = []), ("cookie" = [])),
+#[utoipa::path(get, path = "/api/events", operation_id = "events", tag = "operation", security(("login" = []), ("cookie" = [])),
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody)))]
 pub(crate) async fn events(

@@ -34,7 +34,7 @@ pub(crate) struct Version {
 }
 
 /// What runs here.
-#[utoipa::path(get, path = "/api/version", tag = "operation", security(()), responses((status = 200, body = Version)))]
+#[utoipa::path(get, path = "/api/version", operation_id = "version", tag = "operation", security(()), responses((status = 200, body = Version)))]
 pub(crate) async fn version() -> Json<Version> {
     let (protocol_lowest, protocol_highest) = gc_protocol::limits::VERSIONS;
     Json(Version { version: env!("CARGO_PKG_VERSION").into(), protocol_lowest, protocol_highest })

@@ -26,7 +26,7 @@ pub(crate) struct Invited {
 }
 
 /// Who is invited to a session.
-#[utoipa::path(get, path = "/api/sessions/{id}/invitations", tag = "sessions", params(("id" = Uuid, Path)),
+#[utoipa::path(get, path = "/api/sessions/{id}/invitations", operation_id = "list_invitations", tag = "sessions", params(("id" = Uuid, Path)),
     security(("login" = []), ("cookie" = [])),
     responses((status = 200, body = List<Invited>), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub(crate) async fn list(
@@ -53,7 +53,7 @@ pub(crate) struct Invite {
 
 /// Invite a colleague: they may look in with their own rights, and the person
 /// sees that they joined.
-#[utoipa::path(post, path = "/api/sessions/{id}/invitations", tag = "sessions", params(("id" = Uuid, Path)),
+#[utoipa::path(post, path = "/api/sessions/{id}/invitations", operation_id = "invite", tag = "sessions", params(("id" = Uuid, Path)),
     request_body = Invite, security(("login" = []), ("cookie" = [])),
     responses((status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
@@ -88,7 +88,7 @@ pub(crate) async fn invite(
 }
 
 /// Withdraw an invitation; the guest's viewers close.
-#[utoipa::path(delete, path = "/api/sessions/{id}/invitations/{user_id}", tag = "sessions",
+#[utoipa::path(delete, path = "/api/sessions/{id}/invitations/{user_id}", operation_id = "withdraw_invitation", tag = "sessions",
     params(("id" = Uuid, Path), ("user_id" = Uuid, Path)), security(("login" = []), ("cookie" = [])),
     responses((status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 404, body = ErrorBody)))]

@@ -43,7 +43,7 @@ pub(crate) struct LoggedIn {
 }
 
 /// Log in.
-#[utoipa::path(post, path = "/api/auth/login", tag = "auth", request_body = Login, security(()),
+#[utoipa::path(post, path = "/api/auth/login", operation_id = "login", tag = "auth", request_body = Login, security(()),
     responses((status = 200, body = LoggedIn), (status = 401, body = ErrorBody), (status = 429, body = ErrorBody)))]
 pub(crate) async fn login(
     State(app): State<Arc<App>>,
@@ -89,7 +89,7 @@ pub(crate) async fn login(
 }
 
 /// Log out: the login and every viewer token minted under it end.
-#[utoipa::path(post, path = "/api/auth/logout", tag = "auth", security(("login" = []), ("cookie" = [])),
+#[utoipa::path(post, path = "/api/auth/logout", operation_id = "logout", tag = "auth", security(("login" = []), ("cookie" = [])),
     responses((status = 204), (status = 401, body = ErrorBody)))]
 pub(crate) async fn logout(
     State(app): State<Arc<App>>,
@@ -109,7 +109,7 @@ pub(crate) async fn logout(
 }
 
 /// Who is logged in.
-#[utoipa::path(get, path = "/api/auth/me", tag = "auth", security(("login" = []), ("cookie" = [])),
+#[utoipa::path(get, path = "/api/auth/me", operation_id = "me", tag = "auth", security(("login" = []), ("cookie" = [])),
     responses((status = 200, body = User), (status = 401, body = ErrorBody)))]
 pub(crate) async fn me(AnyCaller(caller): AnyCaller) -> Json<User> {
     Json(User::new(caller.user, &caller.permissions))
@@ -125,7 +125,7 @@ pub(crate) struct ChangePassword {
 }
 
 /// Change one's password. Every other login of the user ends.
-#[utoipa::path(post, path = "/api/auth/change-password", tag = "auth", request_body = ChangePassword,
+#[utoipa::path(post, path = "/api/auth/change-password", operation_id = "change_password", tag = "auth", request_body = ChangePassword,
     security(("login" = []), ("cookie" = [])),
     responses((status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 422, body = ErrorBody), (status = 429, body = ErrorBody)))]

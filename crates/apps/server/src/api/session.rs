@@ -18,7 +18,7 @@ use crate::error::{ApiError, ErrorBody};
 use crate::request::{ClientAddress, Path};
 
 /// One session.
-#[utoipa::path(get, path = "/api/sessions/{id}", tag = "sessions", params(("id" = Uuid, Path)),
+#[utoipa::path(get, path = "/api/sessions/{id}", operation_id = "get_session", tag = "sessions", params(("id" = Uuid, Path)),
     security(("login" = []), ("cookie" = [])),
     responses((status = 200, body = Session), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 404, body = ErrorBody)))]
@@ -33,7 +33,7 @@ pub(crate) async fn get(
 }
 
 /// End a session for everybody. Its creator and administrators may.
-#[utoipa::path(delete, path = "/api/sessions/{id}", tag = "sessions", params(("id" = Uuid, Path)),
+#[utoipa::path(delete, path = "/api/sessions/{id}", operation_id = "remove_session", tag = "sessions", params(("id" = Uuid, Path)),
     security(("login" = []), ("cookie" = [])),
     responses((status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 404, body = ErrorBody)))]
@@ -64,7 +64,7 @@ pub(crate) async fn remove(
 }
 
 /// Ask the person to allow control where they allowed view.
-#[utoipa::path(post, path = "/api/sessions/{id}/request-control", tag = "sessions", params(("id" = Uuid, Path)),
+#[utoipa::path(post, path = "/api/sessions/{id}/request-control", operation_id = "request_control", tag = "sessions", params(("id" = Uuid, Path)),
     security(("login" = []), ("cookie" = [])),
     responses((status = 202), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]

@@ -137,7 +137,7 @@ pub(crate) struct Filter {
 }
 
 /// Sessions that one may see, newest first.
-#[utoipa::path(get, path = "/api/sessions", tag = "sessions", params(Filter),
+#[utoipa::path(get, path = "/api/sessions", operation_id = "list_sessions", tag = "sessions", params(Filter),
     security(("login" = []), ("cookie" = [])),
     responses((status = 200, body = List<Session>), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody)))]

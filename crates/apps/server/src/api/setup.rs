@@ -24,7 +24,7 @@ pub(crate) struct SetupState {
 }
 
 /// Whether set-up is open; 404 once it is done.
-#[utoipa::path(get, path = "/api/setup", tag = "auth", security(()),
+#[utoipa::path(get, path = "/api/setup", operation_id = "setup_state", tag = "auth", security(()),
     responses((status = 200, body = SetupState), (status = 404, body = ErrorBody)))]
 pub(crate) async fn state(State(app): State<Arc<App>>) -> Result<Json<SetupState>, ApiError> {
     if app.setup.lock().await.is_none() {
@@ -47,7 +47,7 @@ pub(crate) struct Setup {
 }
 
 /// Create the first administrator with the one-time token.
-#[utoipa::path(post, path = "/api/setup", tag = "auth", request_body = Setup, security(()),
+#[utoipa::path(post, path = "/api/setup", operation_id = "setup", tag = "auth", request_body = Setup, security(()),
     responses((status = 201, body = User), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
         (status = 422, body = ErrorBody), (status = 429, body = ErrorBody)))]
 pub(crate) async fn setup(

@@ -50,7 +50,7 @@ fn check_permissions(names: &[String]) -> Result<Vec<Permission>, ApiError> {
 }
 
 /// All users.
-#[utoipa::path(get, path = "/api/users", tag = "users", security(("login" = []), ("cookie" = [])),
+#[utoipa::path(get, path = "/api/users", operation_id = "list_users", tag = "users", security(("login" = []), ("cookie" = [])),
     responses((status = 200, body = List<User>), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
 pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<List<User>>, ApiError> {
     caller.require(Permission::ManageUsers)?;
@@ -70,7 +70,7 @@ pub(crate) struct Colleague {
 }
 
 /// Those who can be invited to a session: enabled technicians and watchers.
-#[utoipa::path(get, path = "/api/colleagues", tag = "users", security(("login" = []), ("cookie" = [])),
+#[utoipa::path(get, path = "/api/colleagues", operation_id = "colleagues", tag = "users", security(("login" = []), ("cookie" = [])),
     responses((status = 200, body = List<Colleague>), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
 pub(crate) async fn colleagues(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<List<Colleague>>, ApiError> {
     caller.require(Permission::CreateCodes)?;
@@ -84,7 +84,7 @@ pub(crate) async fn colleagues(State(app): State<Arc<App>>, caller: Caller) -> R
 /// A user to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Create {
+pub(crate) struct CreateUser {
     username: String,
     /// At least 10 characters; the user has to choose another at first login.
     password: String,
@@ -99,7 +99,7 @@ pub(crate) struct Create {
 }
 
 /// Create a user.
-#[utoipa::path(post, path = "/api/users", tag = "users", request_body = Create,
+#[utoipa::path(post, path = "/api/users", operation_id = "create_user", tag = "users", request_body = CreateUser,
     security(("login" = []), ("cookie" = [])),
     responses((status = 201, body = User), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
@@ -107,7 +107,7 @@ pub(crate) async fn create(
     State(app): State<Arc<App>>,
     client: ClientAddress,
     caller: Caller,
-    Body(wanted): Body<Create>,
+    Body(wanted): Body<CreateUser>,
 ) -> Result<(StatusCode, Json<User>), ApiError> {
     caller.require(Permission::ManageUsers)?;
     let username = check_username(&wanted.username)?;
@@ -134,7 +134,7 @@ pub(crate) async fn create(
 /// What to change; what is left out stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Change {
+pub(crate) struct ChangeUser {
     display_name: Option<String>,
     role: Option<String>,
     /// Replaces all permissions beside the role's.
@@ -145,7 +145,7 @@ pub(crate) struct Change {
 }
 
 /// Change a user. Where they may do less afterwards, their viewers close.
-#[utoipa::path(patch, path = "/api/users/{id}", tag = "users", params(("id" = Uuid, Path)), request_body = Change,
+#[utoipa::path(patch, path = "/api/users/{id}", operation_id = "change_user", tag = "users", params(("id" = Uuid, Path)), request_body = ChangeUser,
     security(("login" = []), ("cookie" = [])),
     responses((status = 200, body = User), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
@@ -154,7 +154,7 @@ pub(crate) async fn change(
     client: ClientAddress,
     caller: Caller,
     Path(id): Path<Uuid>,
-    Body(wanted): Body<Change>,
+    Body(wanted): Body<ChangeUser>,
 ) -> Result<Json<User>, ApiError> {
     caller.require(Permission::ManageUsers)?;
     let password_hash = match wanted.password {
@@ -188,7 +188,7 @@ pub(crate) async fn change(
 }
 
 /// Remove a user; what they did stays in the audit trail.
-#[utoipa::path(delete, path = "/api/users/{id}", tag = "users", params(("id" = Uuid, Path)),
+#[utoipa::path(delete, path = "/api/users/{id}", operation_id = "remove_user", tag = "users", params(("id" = Uuid, Path)),
     security(("login" = []), ("cookie" = [])),
     responses((status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]

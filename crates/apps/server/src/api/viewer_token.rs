@@ -30,7 +30,7 @@ pub(crate) struct Minted {
 }
 
 /// Mint a viewer token for a session.
-#[utoipa::path(post, path = "/api/sessions/{id}/viewer-token", tag = "sessions", params(("id" = Uuid, Path)),
+#[utoipa::path(post, path = "/api/sessions/{id}/viewer-token", operation_id = "mint_viewer_token", tag = "sessions", params(("id" = Uuid, Path)),
     security(("login" = []), ("cookie" = [])),
     responses((status = 200, body = Minted), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]

@@ -1,0 +1,100 @@
+// Drives a real browser by commands: one JSON object a line on standard input,
+// one answer a line on standard output. What a command waits for, it waits for
+// by events of the page, never by sleeping.
+import { createRequire } from "node:module";
+import { writeFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+
+const require = createRequire(process.env.GC_WEB + "/package.json");
+const { chromium } = require("playwright-core");
+
+const context = await chromium.launchPersistentContext(process.env.GC_PROFILE, {
+  executablePath: process.env.GC_CHROMIUM ?? "/usr/bin/chromium",
+  headless: true,
+  args: [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--no-first-run", "--disable-quic", "--autoplay-policy=no-user-gesture-required",
+  ],
+  viewport: { width: 1440, height: 900 },
+});
+context.setDefaultTimeout(20_000);
+const console_lines = [];
+let page = context.pages()[0] ?? (await context.newPage());
+
+function watch(target) {
+  target.on("console", (message) => console_lines.push(`${message.type()}: ${message.text()}`));
+  target.on("pageerror", (error) => console_lines.push(`error: ${error}`));
+  target.on("dialog", (dialog) => void dialog.accept());
+}
+watch(page);
+
+/** Pixels of the viewer's canvas, exact: drawn into another and read there. */
+async function pixels(path) {
+  const found = await page.evaluate(() => {
+    const source = document.querySelector("#screen");
+    const copy = document.createElement("canvas");
+    copy.width = source.width;
+    copy.height = source.height;
+    const context = copy.getContext("2d", { willReadFrequently: true });
+    context.drawImage(source, 0, 0);
+    const data = context.getImageData(0, 0, copy.width, copy.height).data;
+    let text = "";
+    for (let i = 0; i < data.length; i += 32768) text += String.fromCharCode(...data.subarray(i, i + 32768));
+    return { width: copy.width, height: copy.height, data: btoa(text) };
+  });
+  writeFileSync(path, Buffer.from(found.data, "base64"));
+  return { width: found.width, height: found.height };
+}
+
+const commands = {
+  async goto({ url }) { await page.goto(url); return page.url(); },
+  async url() { return page.url(); },
+  async reload() { await page.reload(); return true; },
+  async viewport({ width, height }) { await page.setViewportSize({ width, height }); return true; },
+  async theme({ scheme }) { await page.emulateMedia({ colorScheme: scheme }); return true; },
+  async fill({ label, text }) { await page.getByLabel(label, { exact: true }).fill(text); return true; },
+  async click_button({ name }) { await page.getByRole("button", { name, exact: true }).first().click(); return true; },
+  async click_link({ name }) { await page.getByRole("link", { name, exact: true }).first().click(); return true; },
+  async click_selector({ selector }) { await page.locator(selector).first().click(); return true; },
+  async wait_text({ text, timeout }) { await page.getByText(text).first().waitFor({ timeout: timeout ?? 20_000 }); return true; },
+  async wait_selector({ selector, timeout }) { await page.locator(selector).first().waitFor({ timeout: timeout ?? 20_000 }); return true; },
+  async wait_gone({ selector, timeout }) { await page.locator(selector).first().waitFor({ state: "hidden", timeout: timeout ?? 20_000 }); return true; },
+  async text({ selector }) { return page.locator(selector).first().innerText(); },
+  async count({ selector }) { return page.locator(selector).count(); },
+  async title() { return page.title(); },
+  async type({ text }) { await page.keyboard.type(text, { delay: 8 }); return true; },
+  async insert({ text }) { await page.keyboard.insertText(text); return true; },
+  async press({ key }) { await page.keyboard.press(key); return true; },
+  async down({ key }) { await page.keyboard.down(key); return true; },
+  async up({ key }) { await page.keyboard.up(key); return true; },
+  async canvas_click({ x, y }) { const box = await page.locator("#screen").boundingBox(); const size = await page.evaluate(() => ({ w: document.querySelector("#screen").width, h: document.querySelector("#screen").height })); await page.mouse.click(box.x + (x * box.width) / size.w, box.y + (y * box.height) / size.h); return true; },
+  async canvas_move({ x, y }) { const box = await page.locator("#screen").boundingBox(); const size = await page.evaluate(() => ({ w: document.querySelector("#screen").width, h: document.querySelector("#screen").height })); await page.mouse.move(box.x + (x * box.width) / size.w, box.y + (y * box.height) / size.h); return true; },
+  async canvas_down() { await page.mouse.down(); return true; },
+  async canvas_up() { await page.mouse.up(); return true; },
+  async pixels({ path }) { return pixels(path); },
+  async shot({ path }) { await page.screenshot({ path }); return true; },
+  async evaluate({ script }) { return page.evaluate(script); },
+  async console() { return console_lines; },
+  async axe() {
+    await page.evaluate(require("axe-core").source);
+    const result = await page.evaluate(() => window.axe.run(document));
+    return result.violations.map((violation) => `${violation.id}: ${violation.help} (${violation.nodes.map((node) => node.target.join(" ")).join("; ")})`);
+  },
+  async close() { await context.close(); return true; },
+};
+
+const lines = createInterface({ input: process.stdin });
+process.stdout.write(`${JSON.stringify({ ready: true })}\n`);
+for await (const line of lines) {
+  const { command, ...rest } = JSON.parse(line);
+  let answer;
+  try {
+    answer = { ok: await commands[command](rest) };
+  } catch (error) {
+    answer = { error: String(error), console: console_lines.slice(-20) };
+  }
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+  if (command === "close") break;
+}
+await context.close().catch(() => undefined);
+process.exit(0);

@@ -1,0 +1,72 @@
+//! The agent, downloaded and started as a person does it.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
+
+use crate::{Child, Display, Server, Wine};
+
+/// A running agent.
+#[derive(Debug)]
+pub struct Agent {
+    child: Child,
+    /// The program's file.
+    pub path: PathBuf,
+    folder: TempDir,
+}
+
+impl Agent {
+    /// Download the Linux agent, give it the code by its name, start it.
+    ///
+    /// # Errors
+    /// When the server offers none or it does not start.
+    pub fn start(server: &Server, display: &Display, code: &str) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let archive = folder.path().join("GuruConnect.tar.gz");
+        std::fs::write(&archive, server.download("linux")?)?;
+        let unpacked = Command::new("tar").arg("xzf").arg(&archive).arg("-C").arg(folder.path()).status()?;
+        ensure!(unpacked.success(), "the archive cannot be unpacked");
+        let path = folder.path().join(format!("GuruConnect-{code}"));
+        std::fs::rename(folder.path().join("GuruConnect"), &path)?;
+        let log = std::fs::File::create(folder.path().join("agent.log"))?;
+        let child = Child::spawn(display.command(&path).stdout(Stdio::null()).stderr(log))?;
+        Ok(Self { child, path, folder })
+    }
+
+    /// The same for Windows, under Wine.
+    ///
+    /// # Errors
+    /// When the server offers none or it does not start.
+    pub fn start_windows(server: &Server, display: &Display, wine: &Wine, code: &str) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join(format!("GuruConnect-{code}.exe"));
+        std::fs::write(&path, server.download("windows")?)?;
+        let log = std::fs::File::create(folder.path().join("agent.log"))?;
+        let child = Child::spawn(wine.command(display).arg(&path).stdout(Stdio::null()).stderr(log))?;
+        Ok(Self { child, path, folder })
+    }
+
+    /// What it wrote to its log.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("agent.log")).unwrap_or_default()
+    }
+
+    /// Its process.
+    pub fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    /// Wait until it has ended by itself.
+    ///
+    /// # Errors
+    /// When it goes on.
+    pub fn await_end(&mut self) -> Result<()> {
+        let child = &mut self.child;
+        crate::until("the agent's end", std::time::Duration::from_secs(20), || child.ended())
+            .map(drop)
+            .with_context(|| std::fs::read_to_string(self.folder.path().join("agent.log")).unwrap_or_default())
+    }
+}

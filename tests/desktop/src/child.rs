@@ -1,0 +1,105 @@
+//! A process that ends with its owner.
+
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus};
+
+use anyhow::{Context, Result};
+
+/// A running process, ended when dropped.
+#[derive(Debug)]
+pub struct Child(std::process::Child);
+
+impl Child {
+    /// Start a process.
+    ///
+    /// # Errors
+    /// When the program cannot be started, with its name.
+    pub fn spawn(command: &mut Command) -> Result<Self> {
+        let child = command.spawn().with_context(|| format!("cannot start {:?}", command.get_program()))?;
+        Ok(Self(child))
+    }
+
+    /// The process itself.
+    pub fn inner(&mut self) -> &mut std::process::Child {
+        &mut self.0
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.0.try_wait()?)
+    }
+
+    /// Ask it to end, and wait.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn terminate(&mut self) -> Result<ExitStatus> {
+        self.signal(libc::SIGTERM)?;
+        Ok(self.0.wait()?)
+    }
+
+    /// End it without asking.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn kill(&mut self) -> Result<()> {
+        self.0.kill()?;
+        self.0.wait()?;
+        Ok(())
+    }
+
+    #[expect(unsafe_code, reason = "the standard library sends no other signal than kill")]
+    fn signal(&self, signal: i32) -> Result<()> {
+        let id = i32::try_from(self.0.id())?;
+        // SAFETY: the id is of our own child, which was not waited for yet.
+        unsafe { libc::kill(id, signal) };
+        Ok(())
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if matches!(self.0.try_wait(), Ok(None)) {
+            // Two kinds of ending: asked, and when that is not heeded, forced.
+            let _: Result<()> = self.signal(libc::SIGTERM);
+            for _ in 0..40 {
+                if !matches!(self.0.try_wait(), Ok(None)) {
+                    return;
+                }
+                std::thread::sleep(std::time::Duration::from_millis(25));
+            }
+            let _: std::io::Result<()> = self.0.kill();
+            let _: std::io::Result<ExitStatus> = self.0.wait();
+        }
+    }
+}
+
+/// The folder with the repository in it.
+#[must_use]
+pub fn repository() -> PathBuf {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here).to_path_buf()
+}
+
+/// A program that was built beside this one, or in the folder that the
+/// variable names.
+///
+/// # Errors
+/// When it was not built.
+pub fn programs(name: &str, variable: &str) -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os(variable) {
+        return Ok(path.into());
+    }
+    let own = std::env::current_exe()?;
+    let found = own.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.is_file());
+    found.with_context(|| format!("{name} was not built beside {}; build it, or name it with {variable}", own.display()))
+}

@@ -1,0 +1,112 @@
+//! A virtual display with a window manager.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use crate::{Child, until};
+
+/// A display of one's own.
+#[derive(Debug)]
+pub struct Display {
+    name: String,
+    _manager: Child,
+    server: Child,
+    folder: TempDir,
+}
+
+/// No key bindings: the window manager must not take keys away.
+const MANAGER: &str = r#"<?xml version="1.0"?>
+<openbox_config xmlns="http://openbox.org/3.4/rc">
+  <focus><focusNew>yes</focusNew><followMouse>no</followMouse></focus>
+  <keyboard><chainQuitKey>none</chainQuitKey></keyboard>
+  <mouse>
+    <context name="Client"><mousebind button="Left" action="Press"><action name="Focus"/><action name="Raise"/></mousebind></context>
+    <context name="Titlebar"><mousebind button="Left" action="Drag"><action name="Move"/></mousebind></context>
+    <context name="Close"><mousebind button="Left" action="Click"><action name="Close"/></mousebind></context>
+  </mouse>
+</openbox_config>
+"#;
+
+impl Display {
+    /// Start one of this size, on a number that is free.
+    ///
+    /// # Errors
+    /// When the X server or the window manager does not start.
+    pub fn start(width: u32, height: u32) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let mut server = Child::spawn(
+            Command::new("Xvfb")
+                .args(["-displayfd", "1", "-nolisten", "tcp", "-noreset", "-screen", "0"])
+                .arg(format!("{width}x{height}x24"))
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null()),
+        )?;
+        let output = server.inner().stdout.take().context("the X server has no output")?;
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+        let name = format!(":{}", line.trim().parse::<u32>().context("the X server did not start")?);
+        std::fs::write(folder.path().join("rc.xml"), MANAGER)?;
+        let manager = Child::spawn(
+            Command::new("openbox")
+                .arg("--config-file")
+                .arg(folder.path().join("rc.xml"))
+                .env("DISPLAY", &name)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null()),
+        )?;
+        let display = Self { name, _manager: manager, server, folder };
+        until("the window manager's start", Duration::from_secs(15), || {
+            let output = display.command("xprop").args(["-root", "_NET_SUPPORTING_WM_CHECK"]).output()?;
+            Ok(String::from_utf8_lossy(&output.stdout).contains("window id").then_some(()))
+        })?;
+        Ok(display)
+    }
+
+    /// Its name, such as `:5`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A program that will run on this display.
+    #[must_use]
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.env("DISPLAY", &self.name).env_remove("WAYLAND_DISPLAY").env("LANG", "C.UTF-8").env("LC_ALL", "C.UTF-8");
+        command
+    }
+
+    /// A terminal that writes every line that is typed there to a file, and
+    /// shows more than 1,000 colours.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn terminal(&self, file: &std::path::Path) -> Result<Child> {
+        let colours = self.folder.path().join("colours.sh");
+        let script = format!(
+            "for g in $(seq 0 6 255); do for r in $(seq 0 6 255); do printf '\\033[48;2;%d;%d;%dm ' $r $g $(((r+g)/2)); done; \
+             printf '\\033[0m\\n'; done\nprintf 'ready\\n'\ncat > '{}'\n",
+            file.display()
+        );
+        std::fs::write(&colours, script)?;
+        let child = Child::spawn(
+            self.command("xterm")
+                .args(["-u8", "-fa", "DejaVu Sans Mono", "-fs", "9", "-geometry", "80x50+20+20", "-title", "typing", "-e", "bash"])
+                .arg(&colours)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null()),
+        )?;
+        until("the terminal", Duration::from_secs(15), || Ok(file.exists().then_some(())))?;
+        Ok(child)
+    }
+
+    /// The X server's process.
+    #[must_use]
+    pub fn server_id(&self) -> u32 {
+        self.server.id()
+    }
+}

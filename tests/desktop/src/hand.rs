@@ -1,0 +1,112 @@
+//! A person's hand on a display: finds windows by their titles, clicks, types.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{Display, until};
+
+/// A hand.
+#[derive(Debug, Clone, Copy)]
+pub struct Hand<'a>(pub &'a Display);
+
+/// Where a window is: left, top, width, height.
+pub type Place = (i32, i32, i32, i32);
+
+impl Hand<'_> {
+    fn run(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.0.command("xdotool").args(arguments).output().context("cannot start xdotool")?;
+        ensure!(output.status.success(), "xdotool {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// The window whose title contains this, if it is on the screen.
+    #[must_use]
+    pub fn window(&self, title: &str) -> Option<String> {
+        let found = self.run(&["search", "--onlyvisible", "--name", title]).ok()?;
+        found.lines().last().map(str::to_owned)
+    }
+
+    /// Wait for a window and say where it is.
+    ///
+    /// # Errors
+    /// When it does not come.
+    pub fn await_window(&self, title: &str) -> Result<Place> {
+        until(&format!("a window called {title:?}"), Duration::from_secs(25), || {
+            let Some(id) = self.window(title) else { return Ok(None) };
+            let text = self.run(&["getwindowgeometry", "--shell", &id])?;
+            let number = |key: &str| {
+                let line = text.lines().find_map(|line| line.strip_prefix(key)).context("no geometry")?;
+                line.trim_start_matches('=').parse::<i32>().context("no number")
+            };
+            Ok(Some((number("X")?, number("Y")?, number("WIDTH")?, number("HEIGHT")?)))
+        })
+    }
+
+    /// Wait until no such window is there.
+    ///
+    /// # Errors
+    /// When it stays.
+    pub fn await_gone(&self, title: &str) -> Result<()> {
+        until(&format!("the window {title:?} going"), Duration::from_secs(15), || {
+            Ok(self.window(title).is_none().then_some(()))
+        })
+    }
+
+    /// Click somewhere.
+    ///
+    /// # Errors
+    /// When the display refuses.
+    pub fn click(&self, x: i32, y: i32) -> Result<()> {
+        self.run(&["mousemove", &x.to_string(), &y.to_string(), "click", "1"]).map(drop)
+    }
+
+    /// Press a key by its name.
+    ///
+    /// # Errors
+    /// When the display refuses.
+    pub fn key(&self, key: &str) -> Result<()> {
+        self.run(&["key", key]).map(drop)
+    }
+
+    /// Type a text.
+    ///
+    /// # Errors
+    /// When the display refuses.
+    pub fn text(&self, text: &str) -> Result<()> {
+        self.run(&["type", "--delay", "20", text]).map(drop)
+    }
+
+    /// Click a button of one of the agent's X11 dialogs: the `from_right`th
+    /// counted from the right, beginning with 0.
+    ///
+    /// # Errors
+    /// When the dialog does not come.
+    pub fn dialog_button(&self, title: &str, from_right: i32) -> Result<()> {
+        let (x, y, width, height) = self.await_window(title)?;
+        self.click(x + width - 20 - 65 - from_right * 140, y + height - 20 - 19)
+    }
+
+    /// Say yes to the question of the agent.
+    ///
+    /// # Errors
+    /// When it is not asked.
+    pub fn allow(&self) -> Result<()> {
+        self.dialog_button(CONSENT, 1)?;
+        self.await_gone(CONSENT)
+    }
+
+    /// Say no to the question of the agent.
+    ///
+    /// # Errors
+    /// When it is not asked.
+    pub fn deny(&self) -> Result<()> {
+        self.dialog_button(CONSENT, 0)?;
+        self.await_gone(CONSENT)
+    }
+}
+
+/// Title of the question.
+pub const CONSENT: &str = "allow remote support";
+/// Title of the notice.
+pub const NOTICE: &str = "GuruConnect: remote support";

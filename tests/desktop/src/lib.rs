@@ -1,0 +1,52 @@
+//! The stage for end-to-end tests and the demo: real displays, the real
+//! server, the agent that people download, a real browser.
+//!
+//! Every part ends what it started when it is dropped, picks free ports and
+//! displays, and keeps its files in a folder of its own.
+
+mod agent;
+mod browser;
+mod child;
+mod display;
+mod hand;
+mod picture;
+mod server;
+mod wine;
+
+pub use agent::Agent;
+pub use browser::Browser;
+pub use child::{Child, programs, repository};
+pub use display::Display;
+pub use hand::{CONSENT, Hand, NOTICE};
+pub use picture::Picture;
+pub use server::{Server, Technician};
+pub use wine::Wine;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+/// Try until it works, or say what was last wrong.
+///
+/// # Errors
+/// When it did not work within the time.
+pub fn until<T>(what: &str, within: Duration, mut attempt: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    let deadline = Instant::now() + within;
+    let mut last = None;
+    loop {
+        match attempt() {
+            Ok(Some(value)) => return Ok(value),
+            Ok(None) => {}
+            Err(error) => last = Some(error),
+        }
+        if Instant::now() > deadline {
+            match last {
+                Some(error) => bail!("{what} did not happen within {within:?}: {error:#}"),
+                None => bail!("{what} did not happen within {within:?}"),
+            }
+        }
+        // The outside world (an X server, another process) tells nobody when
+        // it is ready: this is how often it is looked at, not how long.
+        std::thread::sleep(Duration::from_millis(40));
+    }
+}

@@ -1,0 +1,62 @@
+//! Pictures: a display's own, and the viewer's canvas.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use x11rb::connection::Connection;
+use x11rb::protocol::xproto::{ConnectionExt, ImageFormat};
+
+use crate::Display;
+
+/// Red, green, blue, rows from the top.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// In pixels.
+    pub width: usize,
+    /// In pixels.
+    pub height: usize,
+    /// Three bytes each.
+    pub rgb: Vec<u8>,
+}
+
+impl Picture {
+    /// What a display shows.
+    ///
+    /// # Errors
+    /// When the display does not answer.
+    pub fn of_display(display: &Display) -> Result<Self> {
+        let (connection, screen) = x11rb::connect(Some(display.name()))?;
+        let screen = connection.setup().roots.get(screen).context("no screen")?;
+        let (width, height) = (screen.width_in_pixels, screen.height_in_pixels);
+        let image = connection.get_image(ImageFormat::Z_PIXMAP, screen.root, 0, 0, width, height, !0)?.reply()?;
+        let rgb = image.data.chunks_exact(4).flat_map(|p| [p[2], p[1], p[0]]).collect();
+        Ok(Self { width: width.into(), height: height.into(), rgb })
+    }
+
+    /// What the browser wrote of its canvas: red, green, blue, alpha.
+    ///
+    /// # Errors
+    /// When the file is not there or not of this size.
+    pub fn of_canvas(path: &Path, width: usize, height: usize) -> Result<Self> {
+        let bytes = std::fs::read(path)?;
+        anyhow::ensure!(bytes.len() == width * height * 4, "the canvas has {} bytes", bytes.len());
+        let rgb = bytes.chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect();
+        Ok(Self { width, height, rgb })
+    }
+
+    /// How many different colours are in it.
+    #[must_use]
+    pub fn colours(&self) -> usize {
+        self.rgb.chunks_exact(3).collect::<HashSet<_>>().len()
+    }
+
+    /// How many pixels differ; all where the sizes do.
+    #[must_use]
+    pub fn difference(&self, other: &Self) -> usize {
+        if (self.width, self.height) != (other.width, other.height) {
+            return self.width * self.height;
+        }
+        self.rgb.chunks_exact(3).zip(other.rgb.chunks_exact(3)).filter(|(a, b)| a != b).count()
+    }
+}

@@ -1,0 +1,201 @@
+//! The real server as a process of its own.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::{Child, programs, until};
+
+/// A server that was set up.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    /// Its address.
+    pub url: String,
+    /// Its administrator.
+    pub admin: Technician,
+    folder: TempDir,
+    listen: String,
+}
+
+/// Somebody who logs in.
+#[derive(Debug, Clone)]
+pub struct Technician {
+    /// User name.
+    pub username: String,
+    /// Password.
+    pub password: String,
+}
+
+impl Server {
+    /// Start a server on a free port and set it up as an operator would.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start() -> Result<Self> {
+        Self::start_on("127.0.0.1:0")
+    }
+
+    /// The same on a chosen address.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start_on(listen: &str) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let clients = folder.path().join("clients");
+        std::fs::create_dir(&clients)?;
+        std::fs::copy(programs("guruconnect", "GC_CLIENT_LINUX")?, clients.join("guruconnect"))?;
+        if let Some(windows) = std::env::var_os("GC_CLIENT_WINDOWS") {
+            std::fs::copy(&windows, clients.join("guruconnect.exe"))
+                .with_context(|| format!("cannot read {}", Path::new(&windows).display()))?;
+        }
+        let (child, url, setup) = launch(folder.path(), listen)?;
+        let admin = Technician { username: "ada".into(), password: "analytical engine 1843".into() };
+        let setup = setup.context("the server printed no set-up link")?;
+        let token = setup.rsplit('#').next().unwrap_or_default();
+        let listen = url.trim_start_matches("http://").to_owned();
+        let server = Self { child, url, admin, folder, listen };
+        server.post(
+            "/api/setup",
+            None,
+            &json!({
+                "token": token, "username": server.admin.username, "password": server.admin.password,
+                "display_name": "Ada Lovelace",
+            }),
+        )?;
+        Ok(server)
+    }
+
+    /// Its folder, for files of a test.
+    #[must_use]
+    pub fn folder(&self) -> PathBuf {
+        self.folder.path().to_path_buf()
+    }
+
+    /// Kill it as a power cut would, and start it again on the same port.
+    ///
+    /// # Errors
+    /// When it does not come back.
+    pub fn kill_and_restart(&mut self) -> Result<()> {
+        self.child.kill()?;
+        let (child, _, _) = launch(self.folder.path(), &self.listen)?;
+        self.child = child;
+        Ok(())
+    }
+
+    /// What it wrote to its log.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default()
+    }
+
+    /// A login token.
+    ///
+    /// # Errors
+    /// When the login is refused.
+    pub fn login(&self, who: &Technician) -> Result<String> {
+        let body = json!({ "username": who.username, "password": who.password });
+        let answer = self.post("/api/auth/login", None, &body)?;
+        answer["token"].as_str().map(str::to_owned).context("no token")
+    }
+
+    /// A support code and its session.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub fn code(&self, login: &str, access: &str) -> Result<(String, String)> {
+        let answer = self.post("/api/codes", Some(login), &json!({ "access": access }))?;
+        let text = |key: &str| answer[key].as_str().map(str::to_owned).context("no code");
+        Ok((text("code")?, text("session_id")?))
+    }
+
+    /// A session as the API shows it.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub fn session(&self, login: &str, id: &str) -> Result<Value> {
+        self.get(&format!("/api/sessions/{id}"), login)
+    }
+
+    /// Wait until a session stands so.
+    ///
+    /// # Errors
+    /// When it does not come to that.
+    pub fn await_state(&self, login: &str, id: &str, state: &str) -> Result<Value> {
+        until(&format!("the session being {state}"), Duration::from_secs(25), || {
+            let session = self.session(login, id)?;
+            if session["state"] == state { Ok(Some(session)) } else { bail!("it is {}", session["state"]) }
+        })
+    }
+
+    /// A call of the API.
+    ///
+    /// # Errors
+    /// When it is refused, with what the server said.
+    pub fn post(&self, path: &str, login: Option<&str>, body: &Value) -> Result<Value> {
+        let mut request = agent().post(format!("{}{path}", self.url));
+        if let Some(login) = login {
+            request = request.header("authorization", format!("Bearer {login}"));
+        }
+        read(request.send_json(body)?)
+    }
+
+    /// A call of the API.
+    ///
+    /// # Errors
+    /// When it is refused, with what the server said.
+    pub fn get(&self, path: &str, login: &str) -> Result<Value> {
+        read(agent().get(format!("{}{path}", self.url)).header("authorization", format!("Bearer {login}")).call()?)
+    }
+
+    /// A file that people download.
+    ///
+    /// # Errors
+    /// When it is not offered.
+    pub fn download(&self, os: &str) -> Result<Vec<u8>> {
+        let mut answer = agent().get(format!("{}/api/downloads/{os}", self.url)).call()?;
+        anyhow::ensure!(answer.status() == 200, "no client for {os} is offered: {}", answer.status());
+        Ok(answer.body_mut().with_config().limit(200 << 20).read_to_vec()?)
+    }
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into()
+}
+
+fn read(mut answer: ureq::http::Response<ureq::Body>) -> Result<Value> {
+    let status = answer.status();
+    let text = answer.body_mut().read_to_string()?;
+    anyhow::ensure!(status.is_success(), "the server answered {status}: {text}");
+    if text.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_str(&text)?) }
+}
+
+fn launch(folder: &Path, listen: &str) -> Result<(Child, String, Option<String>)> {
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("server.log"))?;
+    let mut child = Child::spawn(
+        Command::new(programs("guruconnect-server", "GC_SERVER")?)
+            .args(["serve", "--listen", listen, "--organization", "Acme IT", "--data"])
+            .arg(folder.join("data"))
+            .arg("--clients")
+            .arg(folder.join("clients"))
+            .stdout(Stdio::piped())
+            .stderr(log),
+    )?;
+    let output = child.inner().stdout.take().context("the server has no output")?;
+    let mut setup = None;
+    for line in BufReader::new(output).lines() {
+        let line = line?;
+        if let Some(link) = line.strip_prefix("setup: ") {
+            setup = Some(link.to_owned());
+        }
+        if let Some(url) = line.strip_prefix("ready: ") {
+            return Ok((child, url.to_owned(), setup));
+        }
+    }
+    bail!("the server did not start: {}", std::fs::read_to_string(folder.join("server.log")).unwrap_or_default())
+}

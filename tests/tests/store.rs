@@ -1,0 +1,402 @@
+//! The repositories, the same tests on both databases.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use gc_access::{Access, Permission, Role, Secret, SupportCode};
+use gc_store::{
+    AuditFilter, ConsentState, NewAudit, NewCode, NewUser, SessionChange, SessionFilter, Status, Store, StoreError,
+    UserChange, UserRow,
+};
+use gc_tests::TestDatabase;
+use serde_json::json;
+use uuid::Uuid;
+
+/// 1 January 2026, with milliseconds that a coarser column would lose.
+const NOW: i64 = 1_767_225_600_123;
+
+/// The same test for SQLite, which is always there, and for PostgreSQL, whose
+/// absence is a failure.
+macro_rules! on_both {
+    ($($test:ident => $postgres:ident),* $(,)?) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $test() -> Result<()> {
+            let (folder, database) = (tempfile::tempdir()?, TestDatabase::sqlite());
+            let store = database.open(folder.path()).await?;
+            ensure!(!store.is_postgres());
+            checks::$test(store).await
+        }
+
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $postgres() -> Result<()> {
+            let (folder, database) = (tempfile::tempdir()?, TestDatabase::postgres()?);
+            let store = database.open(folder.path()).await?;
+            ensure!(store.is_postgres());
+            checks::$test(store).await
+        }
+    )*};
+}
+
+on_both!(
+    one_of_sixteen_uses_a_code => postgres_one_of_sixteen_uses_a_code,
+    one_of_eight_is_the_first_administrator => postgres_one_of_eight_is_the_first_administrator,
+    the_last_administrator_stays => postgres_the_last_administrator_stays,
+    two_administrators_cannot_remove_each_other => postgres_two_administrators_cannot_remove_each_other,
+    names_are_taken_whatever_their_case => postgres_names_are_taken_whatever_their_case,
+    codes_end_at_their_time => postgres_codes_end_at_their_time,
+    using_and_cancelling_exclude_each_other => postgres_using_and_cancelling_exclude_each_other,
+    sessions_change_until_they_end => postgres_sessions_change_until_they_end,
+    sessions_come_in_pages => postgres_sessions_come_in_pages,
+    the_trail_is_kept_and_paged => postgres_the_trail_is_kept_and_paged,
+    logins_end_at_their_time => postgres_logins_end_at_their_time,
+    invitations_are_there_once => postgres_invitations_are_there_once,
+    opening_again_changes_nothing => postgres_opening_again_changes_nothing,
+);
+
+fn new_user(username: &str, role: Role) -> NewUser {
+    NewUser {
+        username: username.to_owned(),
+        display_name: format!("{username} Ünïcode 😀"),
+        role,
+        permissions: Vec::new(),
+        password_hash: "$argon2id$not-a-real-one".to_owned(),
+        must_change_password: false,
+    }
+}
+
+async fn user(store: &Store, username: &str, role: Role) -> Result<UserRow> {
+    Ok(store.create_user(new_user(username, role), false, NOW).await?)
+}
+
+fn code(text: &str) -> Result<SupportCode> {
+    SupportCode::parse(text).context("not a code")
+}
+
+fn new_code(text: &str, by: Uuid) -> Result<NewCode> {
+    Ok(NewCode {
+        code: code(text)?,
+        access: Access::Control,
+        created_by: by,
+        technician_name: "Ada".to_owned(),
+        organization: "Acme".to_owned(),
+        note: Some("printer".to_owned()),
+        expires_at: NOW + 900_000,
+    })
+}
+
+mod checks {
+    use super::*;
+
+    pub(super) async fn one_of_sixteen_uses_a_code(store: Store) -> Result<()> {
+        let technician = user(&store, "ada", Role::Operator).await?;
+        for text in ["ABC-DEF-GHJ", "BCD-EFG-HJK", "CDE-FGH-JKM", "DEF-GHJ-KMN"] {
+            let made = store.create_code(new_code(text, technician.id)?, NOW).await?;
+            let start = Arc::new(tokio::sync::Barrier::new(16));
+            let mut tasks = tokio::task::JoinSet::new();
+            for _ in 0..16 {
+                let (store, start, code) = (store.clone(), start.clone(), code(text)?);
+                tasks.spawn(async move {
+                    start.wait().await;
+                    store.consume_code(&code, NOW + 1).await
+                });
+            }
+            let mut winners = Vec::new();
+            while let Some(outcome) = tasks.join_next().await {
+                winners.extend(outcome??);
+            }
+            ensure!(winners.len() == 1, "{} of 16 used one code", winners.len());
+            ensure!(winners[0].id == made.session.id);
+            ensure!(store.consume_code(&code(text)?, NOW + 2).await?.is_none(), "a used code works again");
+            ensure!(store.waiting_code(&code(text)?, NOW + 2).await?.is_none(), "a used code still waits");
+        }
+        Ok(())
+    }
+
+    pub(super) async fn one_of_eight_is_the_first_administrator(store: Store) -> Result<()> {
+        ensure!(!store.has_admin().await?);
+        let start = Arc::new(tokio::sync::Barrier::new(8));
+        let mut tasks = tokio::task::JoinSet::new();
+        for number in 0..8 {
+            let (store, start) = (store.clone(), start.clone());
+            tasks.spawn(async move {
+                start.wait().await;
+                store.create_user(new_user(&format!("root{number}"), Role::Admin), true, NOW).await
+            });
+        }
+        let mut made = 0;
+        while let Some(outcome) = tasks.join_next().await {
+            match outcome? {
+                Ok(_) => made += 1,
+                Err(error) => ensure!(matches!(error, StoreError::Duplicate), "a loser was told {error}"),
+            }
+        }
+        ensure!(made == 1, "{made} first administrators");
+        ensure!(store.has_admin().await? && store.users().await?.len() == 1);
+        Ok(())
+    }
+
+    pub(super) async fn the_last_administrator_stays(store: Store) -> Result<()> {
+        let root = user(&store, "root", Role::Admin).await?;
+        let other = user(&store, "other", Role::Admin).await?;
+        let disable = || UserChange { enabled: Some(false), ..UserChange::default() };
+        let demote = || UserChange { role: Some(Role::Operator), ..UserChange::default() };
+        let remove = || UserChange { deleted_at: Some(NOW), ..UserChange::default() };
+        // While there are two, one may go; a disabled one does not count.
+        let changed = store.change_user(other.id, disable()).await?.context("nobody")?;
+        ensure!(!changed.enabled);
+        for change in [disable(), demote(), remove()] {
+            let outcome = store.change_user(root.id, change).await;
+            ensure!(matches!(outcome, Err(StoreError::Duplicate)), "the last administrator went: {outcome:?}");
+        }
+        ensure!(store.has_admin().await?);
+        let kept = store.user(root.id).await?.context("root has gone")?;
+        ensure!(kept.enabled && kept.role == "admin" && kept.deleted_at.is_none(), "{kept:?}");
+        // Other changes to the last one are nobody's concern.
+        let renamed = UserChange { display_name: Some("Rosa".into()), ..UserChange::default() };
+        ensure!(store.change_user(root.id, renamed).await?.context("nobody")?.display_name == "Rosa");
+        // With the other one back, root may go.
+        let enable = UserChange { enabled: Some(true), ..UserChange::default() };
+        store.change_user(other.id, enable).await?;
+        store.change_user(root.id, remove()).await?;
+        ensure!(store.user(root.id).await?.is_none() && store.has_admin().await?);
+        ensure!(store.change_user(Uuid::now_v7(), demote()).await?.is_none());
+        Ok(())
+    }
+
+    pub(super) async fn two_administrators_cannot_remove_each_other(store: Store) -> Result<()> {
+        let remove = || UserChange { deleted_at: Some(NOW), ..UserChange::default() };
+        let mut one = user(&store, "admin", Role::Admin).await?;
+        for round in 0..10 {
+            let two = user(&store, &format!("admin{round}"), Role::Admin).await?;
+            let (first, second) =
+                tokio::join!(store.change_user(one.id, remove()), store.change_user(two.id, remove()));
+            ensure!(first.is_ok() != second.is_ok(), "round {round}: {first:?} {second:?}");
+            ensure!(store.has_admin().await?, "round {round}: nobody is left");
+            if first.is_ok() {
+                one = two;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn names_are_taken_whatever_their_case(store: Store) -> Result<()> {
+        user(&store, "root", Role::Admin).await?;
+        let ada = user(&store, "Ada", Role::Operator).await?;
+        let again = store.create_user(new_user("aDA", Role::Viewer), false, NOW).await;
+        ensure!(matches!(again, Err(StoreError::Duplicate)), "{again:?}");
+        let found = store.user_by_name("ADA").await?.context("not found")?;
+        ensure!(found.id == ada.id && found.username == "Ada" && found.display_name == "Ada Ünïcode 😀");
+        ensure!(found.created_at == NOW && found.enabled && found.last_login_at.is_none(), "{found:?}");
+        ensure!(store.user_by_name("nobody").await?.is_none());
+        let extra = UserChange {
+            permissions: Some(vec![Permission::ViewAudit]),
+            last_login_at: Some(NOW + 1),
+            ..UserChange::default()
+        };
+        let changed = store.change_user(ada.id, extra).await?.context("nobody")?;
+        ensure!(changed.last_login_at == Some(NOW + 1));
+        let permissions = store.permissions(&changed).await?;
+        ensure!(permissions.has(Permission::ViewAudit) && permissions.has(Permission::Control));
+        ensure!(!permissions.has(Permission::ManageUsers));
+        Ok(())
+    }
+
+    pub(super) async fn codes_end_at_their_time(store: Store) -> Result<()> {
+        let technician = user(&store, "ada", Role::Operator).await?;
+        let made = store.create_code(new_code("ABC-DEF-GHJ", technician.id)?, NOW).await?;
+        let same = store.create_code(new_code("ABC-DEF-GHJ", technician.id)?, NOW).await;
+        ensure!(matches!(same, Err(StoreError::Duplicate)), "the same code waits twice");
+        let session = &made.session;
+        ensure!(session.status == "waiting" && session.consent_state == "pending", "{session:?}");
+        ensure!(session.source == "standalone" && !session.is_managed && session.created_at == NOW, "{session:?}");
+        ensure!(session.tenant_id == Uuid::from_u128(1), "another tenant than the seeded one");
+
+        let (last, over) = (NOW + 899_999, NOW + 900_000);
+        ensure!(store.waiting_code(&code("abc def ghj")?, last).await?.is_some());
+        ensure!(store.waiting_code(&code("ABC-DEF-GHJ")?, over).await?.is_none());
+        ensure!(store.consume_code(&code("ABC-DEF-GHJ")?, over).await?.is_none(), "used after its time");
+        ensure!(store.expire_codes(last).await?.is_empty());
+        ensure!(store.expire_codes(over).await? == [made.session.id]);
+        ensure!(store.expire_codes(over).await?.is_empty(), "it expires once");
+        ensure!(store.consume_code(&code("ABC-DEF-GHJ")?, NOW + 1).await?.is_none(), "used after it expired");
+        // The symbols are free again.
+        store.create_code(new_code("ABC-DEF-GHJ", technician.id)?, over).await?;
+        let listed = store.codes(Some(technician.id), 10).await?;
+        ensure!(listed.len() == 2 && listed[0].status == "waiting" && listed[1].status == "expired", "{listed:?}");
+        ensure!(store.codes(Some(Uuid::now_v7()), 10).await?.is_empty());
+        Ok(())
+    }
+
+    pub(super) async fn using_and_cancelling_exclude_each_other(store: Store) -> Result<()> {
+        let technician = user(&store, "ada", Role::Operator).await?;
+        for _ in 0..10 {
+            let text = "ABC-DEF-GHJ";
+            let made = store.create_code(new_code(text, technician.id)?, NOW).await?;
+            let code = code(text)?;
+            let (used, cancelled) = tokio::join!(store.consume_code(&code, NOW), store.cancel_code(&made, NOW));
+            let (used, cancelled) = (used?.is_some(), cancelled?);
+            ensure!(used != cancelled, "used: {used}, cancelled: {cancelled}");
+            let row = store.codes(None, 1).await?.pop().context("no code")?;
+            ensure!(row.status == if used { "consumed" } else { "cancelled" }, "{row:?}");
+            ensure!(row.consumed_at.is_some() == used, "{row:?}");
+        }
+        Ok(())
+    }
+
+    pub(super) async fn sessions_change_until_they_end(store: Store) -> Result<()> {
+        let technician = user(&store, "ada", Role::Operator).await?;
+        let id = store.create_code(new_code("ABC-DEF-GHJ", technician.id)?, NOW).await?.session.id;
+        let secret = Secret::random("rsm_", &[7; 32]);
+        let live = SessionChange {
+            status: Some(Status::Live),
+            consent: Some(ConsentState::Granted),
+            accepted: Some(Access::ViewOnly),
+            hostname: Some("PC-1".into()),
+            operating_system: Some("Windows 11".into()),
+            resume: Some(secret.hash()),
+            started_at: Some(NOW + 5),
+            ..SessionChange::default()
+        };
+        ensure!(store.change_session(id, live).await?);
+        let row = store.session(id).await?.context("no session")?;
+        ensure!(row.status == "live" && row.consent_state == "granted" && row.started_at == Some(NOW + 5), "{row:?}");
+        ensure!(row.accepted_access.as_deref() == Some("view_only") && row.hostname.as_deref() == Some("PC-1"));
+        ensure!(row.resume_hash.as_deref() != Some(secret.expose()), "the secret itself is stored");
+        ensure!(store.session_by_resume(secret.hash()).await?.is_some_and(|found| found.id == id));
+        ensure!(store.open_sessions().await?.iter().any(|open| open.id == id));
+
+        let end = SessionChange { ended: Some((NOW + 9, "removed")), ..SessionChange::default() };
+        ensure!(store.change_session(id, end).await?);
+        let row = store.session(id).await?.context("no session")?;
+        ensure!(row.status == "ended" && row.ended_at == Some(NOW + 9), "{row:?}");
+        ensure!(row.end_reason.as_deref() == Some("removed") && row.resume_hash.is_none(), "{row:?}");
+        ensure!(store.session_by_resume(secret.hash()).await?.is_none());
+        ensure!(store.open_sessions().await?.is_empty());
+        // What has ended does not come back to life.
+        let revive = SessionChange { status: Some(Status::Live), ..SessionChange::default() };
+        ensure!(!store.change_session(id, revive).await?);
+        let hide = SessionChange { deleted_at: Some(NOW + 10), ..SessionChange::default() };
+        ensure!(store.change_session(id, hide).await?);
+        ensure!(store.session(id).await?.is_none());
+        Ok(())
+    }
+
+    pub(super) async fn sessions_come_in_pages(store: Store) -> Result<()> {
+        let (ada, bob) = (user(&store, "ada", Role::Operator).await?, user(&store, "bob", Role::Operator).await?);
+        let mut made = Vec::new();
+        for (number, letter) in "ABCDEFGHJK".chars().enumerate() {
+            let by = if number % 2 == 0 { ada.id } else { bob.id };
+            let text = format!("{letter}{letter}{letter}-222-333");
+            made.push(store.create_code(new_code(&text, by)?, NOW + number as i64).await?.session.id);
+        }
+        let ended = SessionChange { ended: Some((NOW, "removed")), ..SessionChange::default() };
+        store.change_session(made[3], ended).await?;
+
+        let mut seen = Vec::new();
+        let mut before = None;
+        loop {
+            let page = store.sessions(SessionFilter { before, limit: 3, ..SessionFilter::default() }).await?;
+            ensure!(page.items.len() <= 3);
+            seen.extend(page.items.iter().map(|row| row.id));
+            before = page.next;
+            if before.is_none() {
+                break;
+            }
+        }
+        let newest_first: Vec<Uuid> = made.iter().rev().copied().collect();
+        ensure!(seen == newest_first, "pages lose or repeat rows");
+
+        let ids = |page: gc_store::Page<gc_store::SessionRow, Uuid>| -> Vec<Uuid> {
+            page.items.into_iter().map(|row| row.id).collect()
+        };
+        let filter = SessionFilter { ended: Some(true), limit: 50, ..SessionFilter::default() };
+        ensure!(ids(store.sessions(filter).await?) == [made[3]]);
+        let filter = SessionFilter { ended: Some(false), limit: 50, ..SessionFilter::default() };
+        ensure!(ids(store.sessions(filter).await?).len() == 9);
+        let mine = || SessionFilter { visible_to: Some(ada.id), limit: 50, ..SessionFilter::default() };
+        ensure!(ids(store.sessions(mine()).await?).len() == 5);
+        store.invite(made[1], ada.id, bob.id, NOW).await?;
+        let visible = ids(store.sessions(mine()).await?);
+        ensure!(visible.len() == 6 && visible.contains(&made[1]));
+        Ok(())
+    }
+
+    pub(super) async fn the_trail_is_kept_and_paged(store: Store) -> Result<()> {
+        let technician = user(&store, "ada", Role::Operator).await?;
+        let session = store.create_code(new_code("ABC-DEF-GHJ", technician.id)?, NOW).await?.session.id;
+        for number in 0..5 {
+            let event = if number % 2 == 0 { "viewer_joined" } else { "viewer_left" };
+            let new = NewAudit {
+                event,
+                session_id: (number < 4).then_some(session),
+                actor_id: Some(technician.id),
+                viewer: Some(("1".into(), "Ada".into())),
+                target: Some("PC-1".into()),
+                details: Some(json!({"number": number, "text": "Ünïcode 😀"})),
+                ip_address: Some("2001:db8::1".into()),
+                ..NewAudit::default()
+            };
+            store.audit(new, NOW + number).await?;
+        }
+        let all = store.audit_trail(AuditFilter { limit: 10, ..AuditFilter::default() }).await?;
+        ensure!(all.len() == 5 && all.is_sorted_by(|one, two| one.id > two.id), "not newest first");
+        let of = AuditFilter { session_id: Some(session), limit: 10, ..AuditFilter::default() };
+        ensure!(store.audit_trail(of).await?.len() == 4);
+        let left = AuditFilter { event: Some("viewer_left".into()), limit: 10, ..AuditFilter::default() };
+        ensure!(store.audit_trail(left).await?.len() == 2);
+        let first = store.audit_trail(AuditFilter { limit: 2, ..AuditFilter::default() }).await?;
+        let rest = AuditFilter { before: first.last().map(|row| row.id), limit: 10, ..AuditFilter::default() };
+        ensure!(store.audit_trail(rest).await?.len() == 3);
+        ensure!(all[0].session_id.is_none() && all[1].event_type == "viewer_left");
+        ensure!(all[1].viewer_name.as_deref() == Some("Ada") && all[1].ip_address.as_deref() == Some("2001:db8::1"));
+        Ok(())
+    }
+
+    pub(super) async fn logins_end_at_their_time(store: Store) -> Result<()> {
+        let ada = user(&store, "ada", Role::Operator).await?;
+        let secret = |byte| Secret::random("", &[byte; 32]).hash();
+        let first = store.add_login(ada.id, secret(1), NOW, NOW + 1000).await?;
+        let second = store.add_login(ada.id, secret(2), NOW, NOW + 2000).await?;
+        let found = store.login(secret(1), NOW + 999).await?.context("not found")?;
+        ensure!(found.id == first && found.user_id == ada.id && found.expires_at == NOW + 1000, "{found:?}");
+        ensure!(store.login(secret(1), NOW + 1000).await?.is_none(), "an expired login holds");
+        ensure!(store.login_by_id(first, NOW + 1000).await?.is_none());
+        ensure!(store.login(secret(3), NOW).await?.is_none());
+        store.remove_logins_of(ada.id, Some(second)).await?;
+        ensure!(store.login(secret(1), NOW).await?.is_none() && store.login(secret(2), NOW).await?.is_some());
+        store.remove_expired_logins(NOW + 2000).await?;
+        ensure!(store.login_by_id(second, NOW).await?.is_none(), "an expired login stays in the table");
+        let third = store.add_login(ada.id, secret(4), NOW, NOW + 1000).await?;
+        store.remove_login(third).await?;
+        ensure!(store.login(secret(4), NOW).await?.is_none());
+        Ok(())
+    }
+
+    pub(super) async fn invitations_are_there_once(store: Store) -> Result<()> {
+        let (ada, bob) = (user(&store, "ada", Role::Operator).await?, user(&store, "bob", Role::Operator).await?);
+        let session = store.create_code(new_code("ABC-DEF-GHJ", ada.id)?, NOW).await?.session.id;
+        ensure!(!store.is_invited(session, bob.id).await?);
+        let (one, two) =
+            tokio::join!(store.invite(session, bob.id, ada.id, NOW), store.invite(session, bob.id, ada.id, NOW));
+        ensure!(one? != two?, "one invitation, not two");
+        ensure!(store.is_invited(session, bob.id).await? && store.invited(session).await? == [bob.id]);
+        ensure!(store.withdraw_invitation(session, bob.id).await?);
+        ensure!(!store.withdraw_invitation(session, bob.id).await?);
+        ensure!(!store.is_invited(session, bob.id).await?);
+        Ok(())
+    }
+
+    pub(super) async fn opening_again_changes_nothing(store: Store) -> Result<()> {
+        let ada = user(&store, "ada", Role::Operator).await?;
+        store.set_setting("several_controllers", json!({"on": true}), NOW).await?;
+        store.set_setting("several_controllers", json!({"on": false}), NOW + 1).await?;
+        for _ in 0..2 {
+            store.migrate().await?;
+            ensure!(store.user(ada.id).await?.is_some());
+        }
+        ensure!(store.setting("several_controllers").await? == Some(json!({"on": false})));
+        ensure!(store.setting("nothing").await?.is_none());
+        store.ping().await?;
+        Ok(())
+    }
+}

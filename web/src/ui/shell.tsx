@@ -1,0 +1,70 @@
+// The frame around pages for people who are logged in.
+import { useQueryClient } from "@tanstack/react-query";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { LogOut, Moon, Sun, SunMoon } from "lucide-react";
+import { useEffect, useState, type ReactNode } from "react";
+
+import { answer, api, ApiFailure, type User } from "../api/client";
+import { useEvents, useMe } from "../api/queries";
+import { Failure, Waiting } from "./parts";
+import { applyTheme, storedTheme, type Theme } from "./theme";
+
+const THEMES: Record<Theme, { next: Theme; label: string; icon: typeof Sun }> = {
+  system: { next: "light", label: "Colours follow the system", icon: SunMoon },
+  light: { next: "dark", label: "Light colours", icon: Sun },
+  dark: { next: "system", label: "Dark colours", icon: Moon },
+};
+
+/** Passes the logged-in user on, or goes to the login page. */
+export function Shell({ children }: { children: (user: User) => ReactNode }) {
+  const me = useMe();
+  const navigate = useNavigate();
+  const queries = useQueryClient();
+  const connected = useEvents(me.isSuccess);
+  const [theme, setTheme] = useState(storedTheme);
+  const refused = me.error instanceof ApiFailure && me.error.status === 401;
+  useEffect(() => applyTheme(theme), [theme]);
+  useEffect(() => {
+    if (refused) void navigate({ to: "/login", search: { to: location.pathname + location.search } });
+  }, [refused, navigate]);
+
+  if (me.isPending || refused) return <main className="centre"><Waiting>Loading</Waiting></main>;
+  if (me.error) return <main className="centre"><Failure error={me.error} /></main>;
+
+  const logOut = async () => {
+    try {
+      await answer(api.POST("/api/auth/logout"));
+    } finally {
+      queries.clear();
+      void navigate({ to: "/login" });
+    }
+  };
+  const { next, label, icon: Icon } = THEMES[theme];
+  return (
+    <>
+      <header className="top">
+        <Link to="/" className="brand">
+          <img src="/icon.svg" alt="" /> GuruConnect
+        </Link>
+        <nav aria-label="Pages">
+          <Link to="/">Sessions</Link>
+        </nav>
+        <div className="who">
+          <span className="muted">{me.data.display_name}</span>
+          <button className="button plain" onClick={() => setTheme(next)} title={label} aria-label={label}>
+            <Icon aria-hidden="true" />
+          </button>
+          <button className="button" onClick={() => void logOut()}>
+            <LogOut aria-hidden="true" /> Log out
+          </button>
+        </div>
+      </header>
+      {connected ? null : (
+        <div className="message" role="status">
+          The connection to the server is lost. What you see may be old; reconnecting by itself.
+        </div>
+      )}
+      <main className="page">{children(me.data)}</main>
+    </>
+  );
+}

@@ -1,0 +1,181 @@
+// The viewer's bar.
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { ArrowLeft, Eye, Gauge, Hand, Keyboard as KeyboardIcon, Maximize, MessageSquare, Minimize, Monitor, Power, UserPlus, Users } from "lucide-react";
+import { useRef, type ReactNode } from "react";
+
+import { answer, api, type Session } from "../api/client";
+import { useMe } from "../api/queries";
+import { Failure } from "../ui/parts";
+import type { Connection } from "./connection";
+import type { TypingMode } from "./keyboard";
+import type { Scale } from "./stage";
+
+interface Props {
+  id: string;
+  connection: Connection;
+  inControl: boolean;
+  full: boolean;
+  toggleFull: () => void;
+  scale: Scale;
+  setScale: (scale: Scale) => void;
+  typing: TypingMode;
+  setTyping: (typing: TypingMode) => void;
+  chatOpen: boolean;
+  setChatOpen: (open: boolean) => void;
+  session: Session | undefined;
+}
+
+const SPECIAL: [string, string][] = [
+  ["ctrl_alt_del", "Ctrl + Alt + Del"],
+  ["win", "Windows key"],
+  ["win_r", "Win + R"],
+  ["alt_tab", "Alt + Tab"],
+  ["alt_f4", "Alt + F4"],
+  ["ctrl_esc", "Ctrl + Esc"],
+  ["print_screen", "Print Screen"],
+  ["lock", "Lock the screen"],
+];
+
+export function Bar(props: Props) {
+  const { id, connection, inControl, full, toggleFull, scale, setScale, typing, setTyping, chatOpen, setChatOpen, session } = props;
+  const { state, send } = connection;
+  const me = useMe();
+  const navigate = useNavigate();
+  const mayControl = me.data?.permissions.includes("control") ?? false;
+  const ask = useMutation({
+    mutationFn: () => answer(api.POST("/api/sessions/{id}/request-control", { params: { path: { id } } })),
+  });
+  const end = useMutation({
+    mutationFn: () => answer(api.DELETE("/api/sessions/{id}", { params: { path: { id } } })),
+    onSuccess: () => void navigate({ to: "/" }),
+  });
+  const others = state.people.length - 1;
+  const confirmEnd = () => {
+    if (confirm(`End the session${others > 0 ? ` for you and ${others} other${others > 1 ? "s" : ""}` : ""}? The person’s computer is released at once.`)) end.mutate();
+  };
+  const mayEnd = session?.created_by === me.data?.id || (me.data?.permissions.includes("manage_sessions") ?? false);
+  return (
+    <div className="viewer-bar" role="toolbar" aria-label="Session">
+      <Link to="/" className="button plain" aria-label="Back to sessions" title="Back to sessions"><ArrowLeft aria-hidden="true" /></Link>
+      <span className="machine" title={state.system}>{state.machine || session?.machine?.hostname || "…"}</span>
+      {inControl ? <span className="badge"><Hand size={13} aria-hidden="true" /> You control</span> : <span className="badge watch"><Eye size={13} aria-hidden="true" /> View only</span>}
+      {state.access === "view_only" && mayControl ? (
+        <button className="button" onClick={() => ask.mutate()} disabled={ask.isPending}>Ask for control</button>
+      ) : null}
+      {state.access === "control" && !inControl ? (
+        <button className="button primary" onClick={() => send({ type: "control", take: true })}>
+          {state.controller ? `Take over from ${state.controllerName || "the other"}` : "Take control"}
+        </button>
+      ) : null}
+      {inControl ? <button className="button" onClick={() => send({ type: "control", take: false })}>Only watch</button> : null}
+      <span className="fill"><Failure error={ask.error ?? end.error} /></span>
+      {state.displays.length > 1 ? (
+        <label><span className="hidden-text">Display</span>
+          <select value={state.display} onChange={(e) => send({ type: "display", id: Number(e.target.value) })}>
+            {state.displays.map((display, index) => <option key={display.id} value={display.id}>Display {index + 1}: {display.width}×{display.height}</option>)}
+          </select>
+        </label>
+      ) : null}
+      {inControl ? (
+        <Menu label="Keys" icon={<KeyboardIcon aria-hidden="true" />}>
+          {(close) => (
+            <>
+              {SPECIAL.map(([name, label]) => (
+                <button key={name} className="button plain" onClick={() => { send({ type: "special", name }); close(); }}>{label}</button>
+              ))}
+              <label>Typing{" "}
+                <select value={typing} onChange={(e) => setTyping(e.target.value as TypingMode)}>
+                  <option value="auto">automatic</option>
+                  <option value="keys">by key</option>
+                  <option value="characters">by character</option>
+                </select>
+              </label>
+            </>
+          )}
+        </Menu>
+      ) : null}
+      <button className="button" onClick={() => setScale(scale === "fit" ? "one" : "fit")} title="Size of the picture">
+        <Monitor aria-hidden="true" /> {scale === "fit" ? "Fit" : "1:1"}
+      </button>
+      <Menu label={String(Math.max(1, state.people.length))} title="Who is here" icon={<Users aria-hidden="true" />}>
+        {() => (
+          <>
+            {state.people.map((person) => (
+              <span key={person.viewer}>
+                {person.name}{person.viewer === state.viewer ? " (you)" : ""} <span className="muted">{person.viewer === state.controller ? "in control" : "watching"}</span>
+              </span>
+            ))}
+            {mayEnd ? <Invite id={id} /> : null}
+          </>
+        )}
+      </Menu>
+      <button className="button" aria-pressed={chatOpen} onClick={() => setChatOpen(!chatOpen)} title="Chat with the person">
+        <MessageSquare aria-hidden="true" /> Chat{state.unread > 0 ? ` (${state.unread})` : ""}
+      </button>
+      <Menu label="Statistics" hideLabel icon={<Gauge aria-hidden="true" />}>{() => <Numbers connection={connection} />}</Menu>
+      <button className="button" onClick={toggleFull} aria-label={full ? "Leave full screen" : "Full screen"} title={full ? "Leave full screen" : "Full screen"}>
+        {full ? <Minimize aria-hidden="true" /> : <Maximize aria-hidden="true" />}
+      </button>
+      {mayEnd ? <button className="button danger" onClick={confirmEnd} disabled={end.isPending}><Power aria-hidden="true" /> End</button> : null}
+    </div>
+  );
+}
+
+function Menu({ label, title, hideLabel, icon, children }: { label: string; title?: string; hideLabel?: boolean; icon: ReactNode; children: (close: () => void) => ReactNode }) {
+  const details = useRef<HTMLDetailsElement>(null);
+  const close = () => {
+    if (details.current) details.current.open = false;
+  };
+  return (
+    <details ref={details} onKeyDown={(e) => { if (e.key === "Escape") close(); }} onBlur={(e) => { if (!e.currentTarget.contains(e.relatedTarget)) close(); }}>
+      <summary className="button" title={title ?? label} aria-label={title ?? label}>{icon} {hideLabel ? null : label}</summary>
+      <div className="panel" tabIndex={-1}>{children(close)}</div>
+    </details>
+  );
+}
+
+function Invite({ id }: { id: string }) {
+  const colleagues = useQuery({ queryKey: ["colleagues"], queryFn: () => answer(api.GET("/api/colleagues")), retry: false });
+  const invited = useQuery({
+    queryKey: ["session", id, "invitations"],
+    queryFn: () => answer(api.GET("/api/sessions/{id}/invitations", { params: { path: { id } } })),
+  });
+  const invite = useMutation({
+    mutationFn: (user_id: string) => answer(api.POST("/api/sessions/{id}/invitations", { params: { path: { id } }, body: { user_id } })),
+    onSuccess: () => void invited.refetch(),
+  });
+  const withdraw = useMutation({
+    mutationFn: (user_id: string) => answer(api.DELETE("/api/sessions/{id}/invitations/{user_id}", { params: { path: { id, user_id } } })),
+    onSuccess: () => void invited.refetch(),
+  });
+  const guests = new Set(invited.data?.items.map((guest) => guest.user_id));
+  const free = colleagues.data?.items.filter((colleague) => !guests.has(colleague.id)) ?? [];
+  return (
+    <>
+      {invited.data?.items.map((guest) => (
+        <button key={guest.user_id} className="button plain" onClick={() => withdraw.mutate(guest.user_id)}>Withdraw invitation: {guest.display_name}</button>
+      ))}
+      {free.map((colleague) => (
+        <button key={colleague.id} className="button plain" onClick={() => invite.mutate(colleague.id)}>
+          <UserPlus aria-hidden="true" /> Invite {colleague.display_name}
+        </button>
+      ))}
+      <Failure error={invite.error ?? withdraw.error} />
+    </>
+  );
+}
+
+function Numbers({ connection }: { connection: Connection }) {
+  const { statistics, size } = connection.state;
+  if (!statistics) return <span className="muted">No numbers yet</span>;
+  return (
+    <dl>
+      <dt>Latency, hand to picture</dt><dd>{statistics.latency === null ? "–" : `${statistics.latency.toFixed(1)} ms`}</dd>
+      <dt>Pictures</dt><dd>{statistics.frames} / s</dd>
+      <dt>Data</dt><dd>{((statistics.bytes * 8) / 1e6).toFixed(2)} Mbit/s</dd>
+      <dt>Coded as</dt><dd>{statistics.codec}</dd>
+      <dt>Size</dt><dd>{size ? `${size.width}×${size.height}` : "–"}</dd>
+    </dl>
+  );
+}

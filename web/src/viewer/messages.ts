@@ -1,0 +1,55 @@
+// What the page asks of the viewer, and what the viewer tells the page.
+export type Access = "view_only" | "control";
+
+export interface Person {
+  viewer: number;
+  name: string;
+  access: Access | null;
+}
+
+export interface Display {
+  id: number;
+  name: string;
+  width: number;
+  height: number;
+  primary: boolean;
+}
+
+export type Command =
+  | { type: "canvas"; canvas: OffscreenCanvas }
+  | { type: "open"; url: string; token: string }
+  | { type: "close" }
+  | { type: "key"; code: string; down: boolean; repeat: boolean; modifiers: number }
+  | { type: "text"; text: string }
+  | { type: "move"; x: number; y: number }
+  | { type: "button"; x: number; y: number; button: number; down: boolean }
+  | { type: "wheel"; x: number; y: number; right: number; up: number }
+  | { type: "special"; name: string }
+  | { type: "reset" }
+  | { type: "control"; take: boolean }
+  | { type: "display"; id: number }
+  | { type: "chat"; text: string };
+
+export interface Statistics {
+  frames: number;
+  bytes: number;
+  latency: number | null;
+  silence: number;
+  codec: string;
+}
+
+export type Report =
+  | { type: "welcome"; viewer: number; access: Access | null; controller: number; machine: string; system: string; present: Person[] }
+  | { type: "joined"; person: Person }
+  | { type: "left"; viewer: number }
+  | { type: "control"; controller: number; name: string }
+  | { type: "notice"; phase: "live" | "suspended" | "asking" | "raised" | "refused"; text: string }
+  | { type: "stream"; display: number; obstacle: string; displays: Display[] }
+  | { type: "chat"; from: string; text: string; from_person: boolean }
+  | { type: "cursor"; visible: boolean; width: number; height: number; x: number; y: number; rgba: Uint8ClampedArray<ArrayBuffer> }
+  | { type: "pointer"; x: number; y: number }
+  | { type: "goodbye"; code: number; text: string; reason: string; may_retry: boolean; retry_after: number }
+  | { type: "closed"; code: number; said_goodbye: boolean }
+  | { type: "broken"; text: string }
+  | { type: "size"; display: number; width: number; height: number }
+  | ({ type: "statistics" } & Statistics);

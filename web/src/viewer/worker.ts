@@ -1,0 +1,67 @@
+// The Worker around the WebAssembly viewer: the socket, the decoder and the
+// canvas live here, so that the page never holds them up.
+import init, { Viewer } from "../wasm/viewer.js";
+import wasmUrl from "../wasm/viewer_bg.wasm?url";
+import type { Command, Report } from "./messages";
+
+const scope = self as unknown as DedicatedWorkerGlobalScope;
+let viewer: Viewer | null = null;
+let canvas: OffscreenCanvas | null = null;
+let timer = 0;
+const waiting: Command[] = [];
+const ready = init({ module_or_path: wasmUrl });
+
+const tell = (report: Report) => scope.postMessage(report);
+
+function open(url: string, token: string) {
+  if (!canvas) return;
+  close();
+  viewer = new Viewer(canvas, url, token, tell);
+  timer = scope.setInterval(() => {
+    if (viewer && !viewer.tick()) {
+      close();
+      tell({ type: "closed", code: 1006, said_goodbye: false });
+    }
+  }, 1000);
+}
+
+function close() {
+  scope.clearInterval(timer);
+  viewer?.close();
+  viewer?.free();
+  viewer = null;
+}
+
+function carryOut(command: Command) {
+  switch (command.type) {
+    case "canvas": canvas = command.canvas; return;
+    case "open": open(command.url, command.token); return;
+    case "close": close(); return;
+    default:
+  }
+  if (!viewer) return;
+  switch (command.type) {
+    case "key": viewer.key(command.code, command.down, command.repeat, command.modifiers); return;
+    case "text": viewer.text(command.text); return;
+    case "move": viewer.pointer_move(command.x, command.y); return;
+    case "button": viewer.pointer_button(command.x, command.y, command.button, command.down); return;
+    case "wheel": viewer.wheel(command.x, command.y, command.right, command.up); return;
+    case "special": viewer.special(command.name); return;
+    case "reset": viewer.reset(); return;
+    case "control": viewer.control(command.take); return;
+    case "display": viewer.display(command.id); return;
+    case "chat": viewer.chat(command.text); return;
+    default:
+  }
+}
+
+scope.onmessage = (event: MessageEvent<Command>) => {
+  waiting.push(event.data);
+  void ready.then(() => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) carryOut(next);
+  });
+};
+
+ready.catch((error: unknown) => {
+  tell({ type: "broken", text: `The viewer cannot start in this browser: ${String(error)}` });
+});
