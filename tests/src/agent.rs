@@ -83,9 +83,10 @@ impl FakeAgent {
     /// # Errors
     /// When it is not let in.
     pub async fn open(server: SocketAddr, knock: &Knock) -> Result<Self> {
-        let stream = knock.open(server).await?.map_err(|refused| {
-            anyhow!("the agent was refused with {} {}", refused.status, refused.body)
-        })?;
+        let stream = knock
+            .open(server)
+            .await?
+            .map_err(|refused| anyhow!("the agent was refused with {} {}", refused.status, refused.body))?;
         let line = Line::new(stream, acknowledge);
         Ok(Self { line, seen: Vec::new(), disconnect: None, welcome: AgentWelcome::default() })
     }
@@ -95,14 +96,17 @@ impl FakeAgent {
     /// # Errors
     /// When no welcome comes.
     pub async fn hello(&mut self, remembered: Vec<RememberedConsent>) -> Result<()> {
-        self.send_framed(AgentHeader::new(0, 0), AgentHello {
-            versions: Some(ProtocolVersions { lowest: 2, highest: 2 }),
-            software_version: "0.0.0-test".into(),
-            capabilities: Vec::new(),
-            hostname: "ADA-LAPTOP".into(),
-            operating_system: "Windows 11".into(),
-            remembered,
-        });
+        self.send_framed(
+            AgentHeader::new(0, 0),
+            AgentHello {
+                versions: Some(ProtocolVersions { lowest: 2, highest: 2 }),
+                software_version: "0.0.0-test".into(),
+                capabilities: Vec::new(),
+                hostname: "ADA-LAPTOP".into(),
+                operating_system: "Windows 11".into(),
+                remembered,
+            },
+        );
         self.welcome = crate::await_body!(self, AgentWelcome)?;
         ensure!(self.welcome.version == 2, "the relay speaks version {}", self.welcome.version);
         Ok(())
@@ -148,11 +152,7 @@ impl FakeAgent {
     ///
     /// # Errors
     /// When the connection ends or nothing comes.
-    pub async fn until_received<T>(
-        &mut self,
-        what: &str,
-        mut pick: impl FnMut(&Received) -> Option<T>,
-    ) -> Result<T> {
+    pub async fn until_received<T>(&mut self, what: &str, mut pick: impl FnMut(&Received) -> Option<T>) -> Result<T> {
         let name = format!("{what} at the agent");
         soon(&name, async {
             loop {
@@ -184,12 +184,15 @@ impl FakeAgent {
 
     /// The person answers.
     pub fn answer(&self, request: &ConsentRequest, granted: bool, reason: ConsentReason) {
-        self.send(0, ConsentResponse {
-            request_id: request.request_id.clone(),
-            session_id: request.session_id.clone(),
-            granted,
-            reason: reason.into(),
-        });
+        self.send(
+            0,
+            ConsentResponse {
+                request_id: request.request_id.clone(),
+                session_id: request.session_id.clone(),
+                granted,
+                reason: reason.into(),
+            },
+        );
     }
 
     /// The person is asked and says yes.
@@ -208,8 +211,10 @@ impl FakeAgent {
     /// When it does not answer.
     pub async fn settle(&mut self, sequence: u32) -> Result<()> {
         self.send_framed(AgentHeader::new(0, 0), Heartbeat { sequence, sent_at_us: 1 });
-        self.until("HeartbeatAck", |body| matches!(body, Body::HeartbeatAck(ack) if ack.sequence == sequence).then_some(()))
-            .await
+        self.until("HeartbeatAck", |body| {
+            matches!(body, Body::HeartbeatAck(ack) if ack.sequence == sequence).then_some(())
+        })
+        .await
     }
 
     /// Wait for the end.

@@ -5,8 +5,8 @@
 //! hand. Nothing here asks the server's code what the right answer would be;
 //! only the message types and the envelope's encoding are shared with it.
 
-mod agent;
 mod address;
+mod agent;
 mod database;
 mod http;
 mod knock;

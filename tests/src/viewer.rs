@@ -41,9 +41,10 @@ impl FakeViewer {
     /// # Errors
     /// When it is not let in.
     pub async fn open(server: SocketAddr, knock: &Knock) -> Result<Self> {
-        let stream = knock.open(server).await?.map_err(|refused| {
-            anyhow!("the viewer was refused with {} {}", refused.status, refused.body)
-        })?;
+        let stream = knock
+            .open(server)
+            .await?
+            .map_err(|refused| anyhow!("the viewer was refused with {} {}", refused.status, refused.body))?;
         let line = Line::new(stream, acknowledge);
         Ok(Self { line, seen: Vec::new(), disconnect: None, welcome: ViewerWelcome::default() })
     }
@@ -94,9 +95,7 @@ impl FakeViewer {
     /// When it does not arrive.
     pub async fn say(&self, agent: &mut FakeAgent, text: &str) -> Result<()> {
         self.send(Chat { text: text.to_owned(), ..Chat::default() });
-        agent
-            .until(text, |body| matches!(body, Body::Chat(chat) if chat.text == text).then_some(()))
-            .await
+        agent.until(text, |body| matches!(body, Body::Chat(chat) if chat.text == text).then_some(())).await
     }
 
     /// Wait until `pick` finds what it looks for in a body.
@@ -127,8 +126,10 @@ impl FakeViewer {
     /// When it does not answer.
     pub async fn settle(&mut self, sequence: u32) -> Result<()> {
         self.send(Heartbeat { sequence, sent_at_us: 1 });
-        self.until("HeartbeatAck", |body| matches!(body, Body::HeartbeatAck(ack) if ack.sequence == sequence).then_some(()))
-            .await
+        self.until("HeartbeatAck", |body| {
+            matches!(body, Body::HeartbeatAck(ack) if ack.sequence == sequence).then_some(())
+        })
+        .await
     }
 
     /// Wait for the end.

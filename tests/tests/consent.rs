@@ -119,10 +119,9 @@ async fn before_the_answer_nothing_is_visible() -> Result<()> {
 #[tokio::test]
 async fn allowed() -> Result<()> {
     let server = TestServer::start().await?;
-    for (access, claim, mode) in [
-        ("view", "view_only", AccessMode::AccessViewOnly),
-        ("control", "control", AccessMode::AccessControl),
-    ] {
+    for (access, claim, mode) in
+        [("view", "view_only", AccessMode::AccessViewOnly), ("control", "control", AccessMode::AccessControl)]
+    {
         let (technician, code, mut agent) = asking(&server, access).await?;
         agent.grant().await?;
         let session = server.state(&technician, &code.session, "live").await?;

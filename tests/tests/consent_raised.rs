@@ -1,6 +1,8 @@
 //! Looking on first, control later: the person is asked again, and until they
 //! say yes what they said before holds.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 use gc_tests::messages::{AccessMode, ConsentReason, PointerMove, SessionPhase};
 use gc_tests::{Body, FakeAgent, FakeViewer, Person, TestServer, await_body};
@@ -84,5 +86,58 @@ async fn only_those_in_the_session_may_ask_for_control() -> Result<()> {
     agent.settle(1).await?;
     let questions = agent.seen().iter().filter(|received| matches!(received.body, Body::ConsentRequest(_))).count();
     ensure!(questions == 1, "the person was asked {questions} times");
+    Ok(())
+}
+
+/// Another technician in the session asks in their own name.
+#[tokio::test]
+async fn a_second_technician_asks_in_their_own_name() -> Result<()> {
+    let server = TestServer::start().await?;
+    let (technician, session, mut agent, _viewer) = looking_on(&server).await?;
+    let guest = server.person("operator").await?;
+    technician.invite(&session, &guest).await?;
+    guest.mint(&session, "view_only").await?;
+    guest.http.post_empty(&format!("/api/sessions/{session}/request-control")).await?.expect(202)?;
+    let request = agent.asked().await?;
+    ensure!(request.technician_name == guest.display_name, "{request:?}");
+    ensure!(request.access == i32::from(AccessMode::AccessControl), "{request:?}");
+    Ok(())
+}
+
+/// Nobody answers for a minute: what was accepted before holds on, and an
+/// answer that comes later raises nothing.
+#[tokio::test]
+async fn control_is_asked_for_later_and_ignored() -> Result<()> {
+    let server = TestServer::start_manual().await?;
+    let technician = server.person("operator").await?;
+    let (session, mut agent) = server.live(&technician, "view").await?;
+    technician.http.post_empty(&format!("/api/sessions/{session}/request-control")).await?.expect(202)?;
+    let request = agent.asked().await?;
+    ensure!(request.timeout_seconds == 60, "{request:?}");
+    server.pass(Duration::from_secs(60), &mut agent).await?;
+    server.audited(&session, "consent_denied").await?;
+    agent.answer(&request, true, ConsentReason::Answered);
+    agent.settle(1).await?;
+    ensure!(technician.session(&session).await?["state"] == "live");
+    technician.mint(&session, "view_only").await?;
+    Ok(())
+}
+
+/// The line is cut while the person thinks: the question is gone with it.
+#[tokio::test]
+async fn control_is_asked_for_later_and_the_line_is_cut() -> Result<()> {
+    let server = TestServer::start().await?;
+    let technician = server.person("operator").await?;
+    let (session, mut agent) = server.live(&technician, "view").await?;
+    technician.http.post_empty(&format!("/api/sessions/{session}/request-control")).await?.expect(202)?;
+    let request = agent.asked().await?;
+    agent.cut();
+    server.state(&technician, &session, "suspended").await?;
+    let memory = agent.memory(AccessMode::AccessViewOnly);
+    let mut back = FakeAgent::connect_remembering(server.address, &agent.resume(), memory).await?;
+    server.state(&technician, &session, "live").await?;
+    back.answer(&request, true, ConsentReason::Answered);
+    back.settle(1).await?;
+    technician.mint(&session, "view_only").await?;
     Ok(())
 }

@@ -125,7 +125,9 @@ async fn moves_are_coalesced_and_transitions_are_not() -> Result<()> {
         let down = seq % 100 < 50;
         match seq % 50 {
             0 => viewer.send(KeyEvent { scan_code: 30, down, seq, ..KeyEvent::default() }),
-            20 => viewer.send(PointerButton { button: MouseButton::Left.into(), down, seq, ..PointerButton::default() }),
+            20 => {
+                viewer.send(PointerButton { button: MouseButton::Left.into(), down, seq, ..PointerButton::default() })
+            }
             40 => viewer.send(PointerWheel { delta_y: 120, seq, ..PointerWheel::default() }),
             _ => viewer.send(PointerMove { x: seq as i32, y: 5, seq, ..PointerMove::default() }),
         }

@@ -31,9 +31,7 @@ async fn errors_have_one_shape() -> Result<()> {
     let code = technician.code("view").await?;
     let nobody = "00000000-0000-4000-8000-000000000000";
     let admin = &server.admin.http;
-    let text = |method: Method, path: &'static str, body: &str| {
-        admin.call_text(method, path, Some(body.to_owned()))
-    };
+    let text = |method: Method, path: &'static str, body: &str| admin.call_text(method, path, Some(body.to_owned()));
     let plain = server.stranger()?.with("authorization", "Basic cm9vdDpyb290");
     for (what, answer, expected) in [
         ("broken JSON", text(Method::POST, "/api/codes", "{").await?, &[400][..]),
@@ -76,7 +74,8 @@ async fn errors_have_one_shape() -> Result<()> {
 }
 
 async fn taken(admin: &Http) -> Result<Answer> {
-    let account = |username: &str| json!({"username": username, "password": "walnut-harbour-ladder-52", "role": "viewer"});
+    let account =
+        |username: &str| json!({"username": username, "password": "walnut-harbour-ladder-52", "role": "viewer"});
     admin.post("/api/users", account("grace")).await?.expect(201)?;
     admin.post("/api/users", account("GRACE")).await
 }

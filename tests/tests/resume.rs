@@ -30,10 +30,9 @@ async fn not_asked(agent: &mut FakeAgent) -> Result<()> {
 #[tokio::test]
 async fn a_line_that_was_cut_is_taken_up() -> Result<()> {
     let server = TestServer::start().await?;
-    for (access, claim, mode) in [
-        ("view", "view_only", AccessMode::AccessViewOnly),
-        ("control", "control", AccessMode::AccessControl),
-    ] {
+    for (access, claim, mode) in
+        [("view", "view_only", AccessMode::AccessViewOnly), ("control", "control", AccessMode::AccessControl)]
+    {
         let technician = server.person("operator").await?;
         let (session, mut agent) = server.live(&technician, access).await?;
         let mut viewer = server.viewer(&technician, &session, claim).await?;

@@ -83,6 +83,7 @@ async fn a_watcher_moves_nothing() -> Result<()> {
     first.cut();
     for forbidden in input().into_iter().chain(other_actions()).chain(impersonations(&session)) {
         let viewer = server.viewer(&technician, &session, "view_only").await?;
+        viewer.send(ControlRequest { take: true });
         viewer.send(forbidden.clone());
         // The marker goes the same way, behind it.
         viewer.say(&mut agent, "marker").await.with_context(|| format!("behind {forbidden:?}"))?;
@@ -93,9 +94,17 @@ async fn a_watcher_moves_nothing() -> Result<()> {
     for received in agent.seen() {
         let expected = matches!(
             received.body,
-            Body::Chat(_) | Body::ViewerJoined(_) | Body::ViewerLeft(_) | Body::StartStream(_) | Body::StopStream(_)
-                | Body::AgentWelcome(_) | Body::ConsentRequest(_) | Body::ControlState(_) | Body::Heartbeat(_)
-                | Body::HeartbeatAck(_) | Body::InputReset(_)
+            Body::Chat(_)
+                | Body::ViewerJoined(_)
+                | Body::ViewerLeft(_)
+                | Body::StartStream(_)
+                | Body::StopStream(_)
+                | Body::AgentWelcome(_)
+                | Body::ConsentRequest(_)
+                | Body::ControlState(_)
+                | Body::Heartbeat(_)
+                | Body::HeartbeatAck(_)
+                | Body::InputReset(_)
         );
         ensure!(expected, "the agent got {received:?}");
         let forged = matches!(&received.body, Body::ViewerJoined(joined) if joined.viewer == 77);

@@ -10,8 +10,16 @@ use crate::{Display, until};
 #[derive(Debug, Clone, Copy)]
 pub struct Hand<'a>(pub &'a Display);
 
-/// Where a window is: left, top, width, height.
-pub type Place = (i32, i32, i32, i32);
+/// A window that was found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Its id.
+    pub id: String,
+    /// Its width.
+    pub width: i32,
+    /// Its height.
+    pub height: i32,
+}
 
 impl Hand<'_> {
     fn run(&self, arguments: &[&str]) -> Result<String> {
@@ -27,11 +35,11 @@ impl Hand<'_> {
         found.lines().last().map(str::to_owned)
     }
 
-    /// Wait for a window and say where it is.
+    /// Wait for a window and say how large it is.
     ///
     /// # Errors
     /// When it does not come.
-    pub fn await_window(&self, title: &str) -> Result<Place> {
+    pub fn await_window(&self, title: &str) -> Result<Found> {
         until(&format!("a window called {title:?}"), Duration::from_secs(25), || {
             let Some(id) = self.window(title) else { return Ok(None) };
             let text = self.run(&["getwindowgeometry", "--shell", &id])?;
@@ -39,7 +47,8 @@ impl Hand<'_> {
                 let line = text.lines().find_map(|line| line.strip_prefix(key)).context("no geometry")?;
                 line.trim_start_matches('=').parse::<i32>().context("no number")
             };
-            Ok(Some((number("X")?, number("Y")?, number("WIDTH")?, number("HEIGHT")?)))
+            let (width, height) = (number("WIDTH")?, number("HEIGHT")?);
+            Ok(Some(Found { id, width, height }))
         })
     }
 
@@ -59,6 +68,14 @@ impl Hand<'_> {
     /// When the display refuses.
     pub fn click(&self, x: i32, y: i32) -> Result<()> {
         self.run(&["mousemove", &x.to_string(), &y.to_string(), "click", "1"]).map(drop)
+    }
+
+    /// Click somewhere in a window.
+    ///
+    /// # Errors
+    /// When the display refuses.
+    pub fn click_in(&self, window: &Found, x: i32, y: i32) -> Result<()> {
+        self.run(&["mousemove", "--window", &window.id, &x.to_string(), &y.to_string(), "click", "1"]).map(drop)
     }
 
     /// Press a key by its name.
@@ -83,8 +100,8 @@ impl Hand<'_> {
     /// # Errors
     /// When the dialog does not come.
     pub fn dialog_button(&self, title: &str, from_right: i32) -> Result<()> {
-        let (x, y, width, height) = self.await_window(title)?;
-        self.click(x + width - 20 - 65 - from_right * 140, y + height - 20 - 19)
+        let window = self.await_window(title)?;
+        self.click_in(&window, window.width - 20 - 65 - from_right * 140, window.height - 20 - 19)
     }
 
     /// Say yes to the question of the agent.

@@ -17,7 +17,7 @@ pub use agent::Agent;
 pub use browser::Browser;
 pub use child::{Child, programs, repository};
 pub use display::Display;
-pub use hand::{CONSENT, Hand, NOTICE};
+pub use hand::{CONSENT, Found, Hand, NOTICE};
 pub use picture::Picture;
 pub use server::{Server, Technician};
 pub use wine::Wine;

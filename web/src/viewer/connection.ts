@@ -1,5 +1,5 @@
 // Minting a token, opening the socket, coming back.
-import { useEffect, useReducer, useRef, type RefObject } from "react";
+import { useEffect, useMemo, useReducer, useRef, type RefObject } from "react";
 
 import { answer, api, ApiFailure } from "../api/client";
 import { cssCursor } from "./cursor";
@@ -76,11 +76,15 @@ export function useConnection(id: string, holder: RefObject<HTMLDivElement | nul
     return () => clearTimeout(timer);
   }, [state.phase, state.attempt, state.lostSince, state.retryAfter, state.notice]);
 
-  return {
-    state,
-    send: (command) => worker.current?.postMessage(command),
-    retry: () => change({ type: "retry" }),
-    read: () => change({ type: "read" }),
-    dismiss: () => change({ type: "dismiss" }),
-  };
+  // These stay the same over the viewer's life: what holds keys depends on it.
+  const actions = useMemo(
+    () => ({
+      send: (command: Command) => worker.current?.postMessage(command),
+      retry: () => change({ type: "retry" }),
+      read: () => change({ type: "read" }),
+      dismiss: () => change({ type: "dismiss" }),
+    }),
+    [],
+  );
+  return useMemo(() => ({ state, ...actions }), [state, actions]);
 }

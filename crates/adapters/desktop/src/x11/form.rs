@@ -182,10 +182,12 @@ impl View {
             .map_err(|e| refused(&e))?;
         let kind = if form.corner { atoms._NET_WM_WINDOW_TYPE_UTILITY } else { atoms._NET_WM_WINDOW_TYPE_DIALOG };
         let states = [atoms._NET_WM_STATE_ABOVE, atoms._NET_WM_STATE_STICKY];
+        // For window managers that know only the old property, in plain letters.
+        let plain: String = form.title.chars().filter(char::is_ascii).collect();
         let set = || -> Result<(), x11rb::errors::ConnectionError> {
             let replace = PropMode::REPLACE;
             connection.change_property8(replace, window, atoms._NET_WM_NAME, atoms.UTF8_STRING, form.title.as_bytes())?;
-            connection.change_property8(replace, window, AtomEnum::WM_NAME, AtomEnum::STRING, b"GuruConnect")?;
+            connection.change_property8(replace, window, AtomEnum::WM_NAME, AtomEnum::STRING, plain.as_bytes())?;
             connection.change_property8(replace, window, AtomEnum::WM_CLASS, AtomEnum::STRING, b"guruconnect\0GuruConnect\0")?;
             connection.change_property32(replace, window, atoms.WM_PROTOCOLS, AtomEnum::ATOM, &[atoms.WM_DELETE_WINDOW])?;
             connection.change_property32(replace, window, atoms._NET_WM_STATE, AtomEnum::ATOM, &states)?;
