@@ -166,7 +166,7 @@ mod checks {
     pub(super) async fn two_administrators_cannot_remove_each_other(store: Store) -> Result<()> {
         let remove = || UserChange { deleted_at: Some(NOW), ..UserChange::default() };
         let mut one = user(&store, "admin", Role::Admin).await?;
-        for round in 0..10 {
+        for round in 0..40 {
             let two = user(&store, &format!("admin{round}"), Role::Admin).await?;
             let (first, second) =
                 tokio::join!(store.change_user(one.id, remove()), store.change_user(two.id, remove()));
