@@ -43,10 +43,9 @@ fn dependency_direction(root: &Path, broken: &mut Vec<String>) -> Result<()> {
     ensure!(layers.len() > 5, "no crates found to check");
     for (name, rank, text) in &layers {
         for (other, other_rank, _) in &layers {
-            let names_it = text.lines().any(|line| {
-                line.strip_prefix(other.as_str())
-                    .is_some_and(|rest| rest.starts_with(['.', ' ', '=']))
-            });
+            let names_it = text
+                .lines()
+                .any(|line| line.strip_prefix(other.as_str()).is_some_and(|rest| rest.starts_with(['.', ' ', '='])));
             if !names_it || name == other {
                 continue;
             }

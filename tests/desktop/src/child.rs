@@ -101,5 +101,6 @@ pub fn programs(name: &str, variable: &str) -> Result<PathBuf> {
     }
     let own = std::env::current_exe()?;
     let found = own.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.is_file());
-    found.with_context(|| format!("{name} was not built beside {}; build it, or name it with {variable}", own.display()))
+    found
+        .with_context(|| format!("{name} was not built beside {}; build it, or name it with {variable}", own.display()))
 }

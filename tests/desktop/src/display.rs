@@ -76,7 +76,11 @@ impl Display {
     #[must_use]
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
-        command.env("DISPLAY", &self.name).env_remove("WAYLAND_DISPLAY").env("LANG", "C.UTF-8").env("LC_ALL", "C.UTF-8");
+        command
+            .env("DISPLAY", &self.name)
+            .env_remove("WAYLAND_DISPLAY")
+            .env("LANG", "C.UTF-8")
+            .env("LC_ALL", "C.UTF-8");
         command
     }
 
@@ -95,7 +99,19 @@ impl Display {
         std::fs::write(&colours, script)?;
         let child = Child::spawn(
             self.command("xterm")
-                .args(["-u8", "-fa", "DejaVu Sans Mono", "-fs", "9", "-geometry", "80x50+20+20", "-title", "typing", "-e", "bash"])
+                .args([
+                    "-u8",
+                    "-fa",
+                    "DejaVu Sans Mono",
+                    "-fs",
+                    "9",
+                    "-geometry",
+                    "80x50+20+20",
+                    "-title",
+                    "typing",
+                    "-e",
+                    "bash",
+                ])
                 .arg(&colours)
                 .stdout(Stdio::null())
                 .stderr(Stdio::null()),

@@ -113,6 +113,27 @@ impl Hand<'_> {
         self.await_gone(CONSENT)
     }
 
+    /// Say yes to the question of the Windows agent, by its keyboard: Deny has
+    /// the focus, Allow is one step back.
+    ///
+    /// # Errors
+    /// When it is not asked.
+    pub fn allow_windows(&self) -> Result<()> {
+        let window = self.await_window(CONSENT)?;
+        self.focus(&window)?;
+        self.key("shift+Tab")?;
+        self.key("space")?;
+        self.await_gone(CONSENT)
+    }
+
+    /// Bring a window to the front.
+    ///
+    /// # Errors
+    /// When the display refuses.
+    pub fn focus(&self, window: &Found) -> Result<()> {
+        self.run(&["windowactivate", "--sync", &window.id]).map(drop)
+    }
+
     /// Say no to the question of the agent.
     ///
     /// # Errors

@@ -153,6 +153,14 @@ impl Server {
         read(agent().get(format!("{}{path}", self.url)).header("authorization", format!("Bearer {login}")).call()?)
     }
 
+    /// A call of the API.
+    ///
+    /// # Errors
+    /// When it is refused, with what the server said.
+    pub fn delete(&self, path: &str, login: &str) -> Result<Value> {
+        read(agent().delete(format!("{}{path}", self.url)).header("authorization", format!("Bearer {login}")).call()?)
+    }
+
     /// A file that people download.
     ///
     /// # Errors

@@ -21,7 +21,8 @@ impl Wine {
     /// When Wine is not there or fails.
     pub fn create(display: &Display) -> Result<Self> {
         let wine = Self { folder: tempfile::tempdir()? };
-        let status = wine.program(display, "wineboot").arg("-u").stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+        let status =
+            wine.program(display, "wineboot").arg("-u").stdout(Stdio::null()).stderr(Stdio::null()).status()?;
         ensure!(status.success(), "no Wine prefix could be made");
         Ok(wine)
     }

@@ -121,7 +121,8 @@ async fn open(
 fn refused(response: &http::Response<Option<Vec<u8>>>) -> ConnectError {
     let body = response.body().as_deref().unwrap_or_default();
     let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    let text = |key: &str| body.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().chars().take(300).collect();
+    let text =
+        |key: &str| body.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().chars().take(300).collect();
     let header = response.headers().get(http::header::RETRY_AFTER);
     ConnectError::Refused {
         status: response.status().as_u16(),
@@ -131,10 +132,7 @@ fn refused(response: &http::Response<Option<Vec<u8>>>) -> ConnectError {
     }
 }
 
-async fn encrypt(
-    stream: TcpStream,
-    host: &str,
-) -> Result<tokio_rustls::client::TlsStream<TcpStream>, ConnectError> {
+async fn encrypt(stream: TcpStream, host: &str) -> Result<tokio_rustls::client::TlsStream<TcpStream>, ConnectError> {
     let untrusted = |error: &dyn std::fmt::Display| ConnectError::Certificate(error.to_string());
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()

@@ -14,13 +14,15 @@ pub(crate) fn for_target(target: &Url, variable: impl Fn(&str) -> Option<String>
     let host = target.host_str()?;
     let get = |name: &str| variable(name).or_else(|| variable(&name.to_uppercase())).filter(|value| !value.is_empty());
     let skip = get("no_proxy").unwrap_or_default();
-    let skipped = skip.split(',').map(|entry| entry.trim().trim_start_matches('.')).any(|entry| {
-        entry == "*" || (!entry.is_empty() && (host == entry || host.ends_with(&format!(".{entry}"))))
-    });
+    let skipped = skip
+        .split(',')
+        .map(|entry| entry.trim().trim_start_matches('.'))
+        .any(|entry| entry == "*" || (!entry.is_empty() && (host == entry || host.ends_with(&format!(".{entry}")))));
     if skipped || is_loopback(target) {
         return None;
     }
-    let value = get(if target.scheme() == "wss" { "https_proxy" } else { "http_proxy" }).or_else(|| get("all_proxy"))?;
+    let value =
+        get(if target.scheme() == "wss" { "https_proxy" } else { "http_proxy" }).or_else(|| get("all_proxy"))?;
     let value = if value.contains("://") { value } else { format!("http://{value}") };
     Url::parse(&value).ok().filter(|proxy| proxy.scheme() == "http" && proxy.host_str().is_some())
 }
@@ -61,7 +63,8 @@ mod tests {
     #[test]
     fn which_proxy() {
         let check = |target: &str, variables: &[(&str, &str)], expected: Option<&str>| {
-            let find = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            let find =
+                |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
             let got = for_target(&Url::parse(target).unwrap(), find);
             assert_eq!(got.as_ref().map(Url::as_str), expected, "{target} {variables:?}");
         };

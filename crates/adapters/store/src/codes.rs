@@ -186,9 +186,8 @@ impl Store {
             .filter(code::Column::Id.eq(id))
             .filter(code::Column::Status.eq(CodeStatus::Waiting.as_str()));
         if to == CodeStatus::Consumed {
-            update = update
-                .col_expr(code::Column::ConsumedAt, Expr::value(now))
-                .filter(code::Column::ExpiresAt.gt(now));
+            update =
+                update.col_expr(code::Column::ConsumedAt, Expr::value(now)).filter(code::Column::ExpiresAt.gt(now));
         }
         Ok(update.exec(&self.write).await?.rows_affected == 1)
     }

@@ -21,9 +21,8 @@ impl Store {
             invited_by: Set(Some(by)),
             created_at: Set(now),
         };
-        let once = OnConflict::columns([invitation::Column::SessionId, invitation::Column::UserId])
-            .do_nothing()
-            .to_owned();
+        let once =
+            OnConflict::columns([invitation::Column::SessionId, invitation::Column::UserId]).do_nothing().to_owned();
         let rows = invitation::Entity::insert(row).on_conflict(once).exec_without_returning(&self.write).await?;
         Ok(rows > 0)
     }

@@ -16,8 +16,8 @@ pub struct SessionChange {
     pub status: Option<Status>,
     /// Whether somebody agreed.
     pub consent: Option<ConsentState>,
-    /// To what.
-    pub accepted: Option<Access>,
+    /// To what; `Some(None)` takes it back.
+    pub accepted: Option<Option<Access>>,
     /// The machine's name.
     pub hostname: Option<String>,
     /// Its system.
@@ -48,7 +48,7 @@ impl Store {
             row.consent_state = Set(consent.as_str().into());
         }
         if let Some(accepted) = change.accepted {
-            row.accepted_access = Set(Some(accepted.as_str().into()));
+            row.accepted_access = Set(accepted.map(|access| access.as_str().into()));
         }
         if let Some(hostname) = change.hostname {
             row.hostname = Set(Some(hostname));
@@ -122,24 +122,18 @@ impl Store {
                 .and_where(invitation::Column::UserId.eq(user))
                 .to_owned();
             query = query.filter(
-                Condition::any()
-                    .add(session::Column::CreatedBy.eq(user))
-                    .add(session::Column::Id.in_subquery(invited)),
+                Condition::any().add(session::Column::CreatedBy.eq(user)).add(session::Column::Id.in_subquery(invited)),
             );
         }
         if let Some(ended) = filter.ended {
             let word = Status::Ended.as_str();
-            query = query.filter(if ended {
-                session::Column::Status.eq(word)
-            } else {
-                session::Column::Status.ne(word)
-            });
+            query =
+                query.filter(if ended { session::Column::Status.eq(word) } else { session::Column::Status.ne(word) });
         }
         if let Some(before) = filter.before {
             query = query.filter(session::Column::Id.lt(before));
         }
-        let mut items =
-            query.order_by_desc(session::Column::Id).limit(filter.limit + 1).all(&self.read).await?;
+        let mut items = query.order_by_desc(session::Column::Id).limit(filter.limit + 1).all(&self.read).await?;
         let more = items.len() as u64 > filter.limit;
         items.truncate(usize::try_from(filter.limit).unwrap_or(usize::MAX));
         let next = more.then(|| items.last().map(|row| row.id)).flatten();

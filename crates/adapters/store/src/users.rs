@@ -60,10 +60,7 @@ impl Store {
     pub async fn create_user(&self, new: NewUser, only_first: bool, now: Millis) -> Result<user::Model> {
         let tx = self.begin().await?;
         if only_first {
-            if self.is_postgres() {
-                // Two set-ups at once have to take turns.
-                tx.execute_unprepared("SELECT pg_advisory_xact_lock(7203001)").await?;
-            }
+            self.take_turns(&tx).await?;
             if admins(&tx).await? > 0 {
                 return Err(StoreError::Duplicate);
             }
@@ -135,8 +132,7 @@ impl Store {
     /// When the database fails or the role is not understood.
     pub async fn permissions(&self, user: &user::Model) -> Result<Permissions> {
         let role = Role::from_name(&user.role).ok_or(StoreError::Corrupt)?;
-        let rows =
-            permission::Entity::find().filter(permission::Column::UserId.eq(user.id)).all(&self.read).await?;
+        let rows = permission::Entity::find().filter(permission::Column::UserId.eq(user.id)).all(&self.read).await?;
         let extra = rows.iter().filter_map(|row| Permission::from_name(&row.permission)).collect();
         Ok(Permissions::new(role, extra))
     }
@@ -148,6 +144,7 @@ impl Store {
     /// [`StoreError::Duplicate`] when it was the last administrator.
     pub async fn change_user(&self, id: Uuid, change: UserChange) -> Result<Option<user::Model>> {
         let tx = self.begin().await?;
+        self.take_turns(&tx).await?;
         let query = tenancy::scoped(user::Entity::find_by_id(id), user::Column::TenantId, tenancy::SEEDED);
         let Some(row) = query.filter(user::Column::DeletedAt.is_null()).one(&tx).await? else { return Ok(None) };
         let mut row: user::ActiveModel = row.into();
@@ -182,6 +179,17 @@ impl Store {
         }
         tx.commit().await?;
         Ok(Some(row))
+    }
+}
+
+impl Store {
+    /// What counts administrators takes turns: SQLite's transactions do so by
+    /// themselves, PostgreSQL's are told to.
+    async fn take_turns(&self, tx: &impl ConnectionTrait) -> Result<()> {
+        if self.is_postgres() {
+            tx.execute_unprepared("SELECT pg_advisory_xact_lock(7203001)").await?;
+        }
+        Ok(())
     }
 }
 

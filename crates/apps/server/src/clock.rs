@@ -27,7 +27,8 @@ impl Clock {
     /// can make one; no option of the program does.
     #[must_use]
     pub fn manual() -> Self {
-        let kind = Kind::Manual { start: SystemTime::now(), passed: watch::Sender::new(Duration::ZERO), set: Mutex::new(()) };
+        let kind =
+            Kind::Manual { start: SystemTime::now(), passed: watch::Sender::new(Duration::ZERO), set: Mutex::new(()) };
         Self(Arc::new(kind))
     }
 

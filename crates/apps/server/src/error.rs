@@ -51,6 +51,10 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", "You may not do this.")
     }
 
+    pub(crate) fn upgrade_required() -> Self {
+        Self::new(StatusCode::UPGRADE_REQUIRED, "UPGRADE_REQUIRED", "This address is a WebSocket.")
+    }
+
     pub(crate) fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("There is no such {what}."))
     }
@@ -89,12 +93,8 @@ impl From<StoreError> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let request_id = crate::request::current_id();
-        let body = ErrorBody {
-            error_code: self.code,
-            detail: self.detail,
-            status_code: self.status.as_u16(),
-            request_id,
-        };
+        let body =
+            ErrorBody { error_code: self.code, detail: self.detail, status_code: self.status.as_u16(), request_id };
         let mut response = (self.status, Json(body)).into_response();
         if let Some(seconds) = self.retry_after
             && let Ok(value) = seconds.to_string().parse()

@@ -117,10 +117,15 @@ async fn main() -> Result<()> {
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
     let arguments = Arguments::parse();
     match arguments.command {
-        None => serve(Arguments::parse_from(["guruconnect-server", "serve"]).command.map_or_else(Serve::default, |command| {
-            if let Command::Serve(serve) = command { serve } else { Serve::default() }
-        }))
-        .await,
+        None => {
+            serve(Arguments::parse_from(["guruconnect-server", "serve"]).command.map_or_else(
+                Serve::default,
+                |command| {
+                    if let Command::Serve(serve) = command { serve } else { Serve::default() }
+                },
+            ))
+            .await
+        }
         Some(Command::Serve(options)) => serve(options).await,
         Some(Command::Setup(options) | Command::Migrate(options)) => {
             let mut config = options.config()?;

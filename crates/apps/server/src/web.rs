@@ -65,10 +65,7 @@ pub(crate) async fn page(State(_app): State<Arc<App>>, uri: Uri, headers: Header
     }
     let kind = mime_guess::from_path(name).first_or_octet_stream();
     let lasting = if name.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let headers = [
-        (header::CONTENT_TYPE, kind.to_string()),
-        (header::CACHE_CONTROL, lasting.to_owned()),
-        (header::ETAG, tag),
-    ];
+    let headers =
+        [(header::CONTENT_TYPE, kind.to_string()), (header::CACHE_CONTROL, lasting.to_owned()), (header::ETAG, tag)];
     (headers, file.data.into_owned()).into_response()
 }

@@ -80,7 +80,13 @@ impl Canvas {
         let image = ImageData::new_with_u8_clamped_array_and_sh(Clamped(&self.rgba), size.width, size.height)?;
         for rect in rects {
             self.context.put_image_data_with_dirty_x_and_dirty_y_and_dirty_width_and_dirty_height(
-                &image, 0.0, 0.0, rect.x.into(), rect.y.into(), rect.width.into(), rect.height.into(),
+                &image,
+                0.0,
+                0.0,
+                rect.x.into(),
+                rect.y.into(),
+                rect.width.into(),
+                rect.height.into(),
             )?;
         }
         Ok(())

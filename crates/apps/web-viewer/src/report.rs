@@ -106,11 +106,9 @@ pub(crate) fn body(body: &Body) -> Option<JsValue> {
                 ("rgba", Uint8ClampedArray::from(pixels).into()),
             ])
         }
-        Body::CursorPosition(position) => object([
-            ("type", "pointer".into()),
-            ("x", position.x.into()),
-            ("y", position.y.into()),
-        ]),
+        Body::CursorPosition(position) => {
+            object([("type", "pointer".into()), ("x", position.x.into()), ("y", position.y.into())])
+        }
         _ => return None,
     })
 }
@@ -135,12 +133,7 @@ pub(crate) fn broken(words: &str) -> JsValue {
 }
 
 pub(crate) fn size(display: u32, width: u32, height: u32) -> JsValue {
-    object([
-        ("type", "size".into()),
-        ("display", display.into()),
-        ("width", width.into()),
-        ("height", height.into()),
-    ])
+    object([("type", "size".into()), ("display", display.into()), ("width", width.into()), ("height", height.into())])
 }
 
 pub(crate) fn statistics(frames: u32, bytes: f64, latency: Option<Duration>, silence: Duration) -> JsValue {

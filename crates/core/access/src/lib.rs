@@ -8,6 +8,6 @@ pub mod decision;
 pub mod role;
 pub mod secret;
 
-pub use decision::{Access, MintRefusal, SessionView, mint_access, may_see};
+pub use decision::{Access, MintRefusal, SessionView, may_see, mint_access};
 pub use role::{Permission, Permissions, Role};
 pub use secret::{ResumeSecret, Secret, SecretHash, SupportCode};

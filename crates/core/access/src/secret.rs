@@ -161,7 +161,8 @@ impl SupportCode {
         let characters: Vec<char> = name.chars().collect();
         characters.windows(11).enumerate().find_map(|(start, window)| {
             let is_symbol = |c: &char| c.is_ascii() && Self::SYMBOLS.contains(&(c.to_ascii_uppercase() as u8));
-            let shaped = window.iter().enumerate().all(|(i, c)| if i == 3 || i == 7 { *c == '-' } else { is_symbol(c) });
+            let shaped =
+                window.iter().enumerate().all(|(i, c)| if i == 3 || i == 7 { *c == '-' } else { is_symbol(c) });
             let edge = |c: Option<&char>| !c.is_some_and(|c| c.is_alphanumeric());
             let alone = edge(start.checked_sub(1).and_then(|i| characters.get(i))) && edge(characters.get(start + 11));
             (shaped && alone).then(|| Self::parse(&window.iter().collect::<String>())).flatten()

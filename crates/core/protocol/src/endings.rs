@@ -30,8 +30,16 @@ pub enum Ending {
 impl Ending {
     /// Every ending.
     pub const ALL: [Self; 10] = [
-        Self::Normal, Self::GoingAway, Self::TooLarge, Self::Protocol, Self::CredentialEnded,
-        Self::NotPermitted, Self::HeartbeatMissed, Self::Superseded, Self::SessionEnded, Self::Flooding,
+        Self::Normal,
+        Self::GoingAway,
+        Self::TooLarge,
+        Self::Protocol,
+        Self::CredentialEnded,
+        Self::NotPermitted,
+        Self::HeartbeatMissed,
+        Self::Superseded,
+        Self::SessionEnded,
+        Self::Flooding,
     ];
 
     /// The WebSocket close code.

@@ -60,9 +60,7 @@ impl RawEnvelope {
     /// # Errors
     /// [`EnvelopeError::Body`] when the body's bytes are malformed.
     pub fn decode(&self) -> Result<Option<Body>, EnvelopeError> {
-        generated::Envelope::decode(self.bytes.clone())
-            .map(|envelope| envelope.body)
-            .map_err(|_| EnvelopeError::Body)
+        generated::Envelope::decode(self.bytes.clone()).map(|envelope| envelope.body).map_err(|_| EnvelopeError::Body)
     }
 }
 
@@ -126,14 +124,56 @@ macro_rules! bodies {
 }
 
 bodies!(
-    VideoFrame, FrameAck, PointerMove, PointerButton, PointerWheel, KeyEvent, TextInput,
-    CursorPosition, Heartbeat, HeartbeatAck, FileChunk, FileTransferAck, ClipboardData,
-    TerminalData, InputReset, CursorShape, RefreshRequest, SpecialKey, AgentHello, AgentWelcome,
-    ViewerHello, ViewerWelcome, AgentStatus, StartStream, StopStream, SessionResponse,
-    ViewerJoined, ViewerLeft, SwitchDisplay, QualitySettings, Disconnect, AdminCommand,
-    UpdateStatus, Chat, StreamAssign, ControlRequest, ControlState, SessionNotice, ClipboardOffer,
-    ClipboardRequest, FileOfferStart, FileOfferComplete, FileTransferCancel, DragEnter, DragDrop,
-    TerminalOpen, TerminalResize, TerminalClosed, ConsentRequest, ConsentResponse,
+    VideoFrame,
+    FrameAck,
+    PointerMove,
+    PointerButton,
+    PointerWheel,
+    KeyEvent,
+    TextInput,
+    CursorPosition,
+    Heartbeat,
+    HeartbeatAck,
+    FileChunk,
+    FileTransferAck,
+    ClipboardData,
+    TerminalData,
+    InputReset,
+    CursorShape,
+    RefreshRequest,
+    SpecialKey,
+    AgentHello,
+    AgentWelcome,
+    ViewerHello,
+    ViewerWelcome,
+    AgentStatus,
+    StartStream,
+    StopStream,
+    SessionResponse,
+    ViewerJoined,
+    ViewerLeft,
+    SwitchDisplay,
+    QualitySettings,
+    Disconnect,
+    AdminCommand,
+    UpdateStatus,
+    Chat,
+    StreamAssign,
+    ControlRequest,
+    ControlState,
+    SessionNotice,
+    ClipboardOffer,
+    ClipboardRequest,
+    FileOfferStart,
+    FileOfferComplete,
+    FileTransferCancel,
+    DragEnter,
+    DragDrop,
+    TerminalOpen,
+    TerminalResize,
+    TerminalClosed,
+    ConsentRequest,
+    ConsentResponse,
 );
 
 #[cfg(test)]

@@ -82,7 +82,8 @@ mod tests {
 
     #[test]
     fn versions_meet_or_do_not() {
-        for (lowest, highest, expected) in [(2, 2, Some(2)), (1, 9, Some(2)), (3, 9, None), (0, 1, None), (3, 1, None)] {
+        for (lowest, highest, expected) in [(2, 2, Some(2)), (1, 9, Some(2)), (3, 9, None), (0, 1, None), (3, 1, None)]
+        {
             assert_eq!(common_version(lowest, highest), expected, "{lowest}..{highest}");
         }
     }

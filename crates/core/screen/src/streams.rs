@@ -235,8 +235,11 @@ impl Streams {
     fn part_from_the_slow(&mut self, sizes: &impl Fn(u32) -> Option<Size>, now: Duration) {
         let mut slow = Vec::new();
         for (id, stream) in &mut self.streams {
-            let (ready, blocked): (Vec<_>, Vec<_>) =
-                self.subscribers.iter().filter(|(_, other)| other.stream == *id).partition(|(_, other)| other.pacer.may_send());
+            let (ready, blocked): (Vec<_>, Vec<_>) = self
+                .subscribers
+                .iter()
+                .filter(|(_, other)| other.stream == *id)
+                .partition(|(_, other)| other.pacer.may_send());
             let held_up = !ready.is_empty() && !blocked.is_empty() && !stream.pending.is_empty();
             if !held_up {
                 stream.blocked_since = None;

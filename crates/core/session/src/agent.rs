@@ -148,10 +148,7 @@ impl AgentSession {
                 let most = 120 * 20;
                 Ok(vec![
                     Injection::Move { display: event.display_id, x: event.x, y: event.y },
-                    Injection::Wheel {
-                        x: event.delta_x.clamp(-most, most),
-                        y: event.delta_y.clamp(-most, most),
-                    },
+                    Injection::Wheel { x: event.delta_x.clamp(-most, most), y: event.delta_y.clamp(-most, most) },
                 ])
             }
             Body::KeyEvent(event) => {

@@ -66,8 +66,14 @@ pub enum EndReason {
 impl EndReason {
     /// Every reason.
     pub const ALL: [Self; 8] = [
-        Self::Denied, Self::TimedOut, Self::Expired, Self::Cancelled, Self::ClosedByPerson,
-        Self::ClosedByTechnician, Self::AgentLost, Self::Removed,
+        Self::Denied,
+        Self::TimedOut,
+        Self::Expired,
+        Self::Cancelled,
+        Self::ClosedByPerson,
+        Self::ClosedByTechnician,
+        Self::AgentLost,
+        Self::Removed,
     ];
 
     /// The name in the API and the database.
@@ -256,7 +262,10 @@ impl RelaySession {
     pub fn agent_arrived(&mut self, remembered: Option<Access>, now: Duration) -> Vec<Action> {
         match self.phase {
             Phase::Ended(_) | Phase::Pending | Phase::Live => Vec::new(),
-            Phase::Waiting => self.ask(self.requested, true, now),
+            Phase::Waiting => {
+                let technician = self.technician.clone();
+                self.ask(self.requested, true, technician, now)
+            }
             Phase::Suspended { .. } => {
                 // The lesser of what both sides remember holds.
                 self.accepted = match (self.accepted, remembered) {
@@ -264,7 +273,15 @@ impl RelaySession {
                     _ => None,
                 };
                 if self.accepted.is_none() {
-                    return self.ask(self.requested, true, now);
+                    // Nobody stays who was there by an answer that no longer holds.
+                    let text = "The person is being asked anew.";
+                    let close = |id: &ViewerId| Action::CloseViewer(*id, Ending::NotPermitted, text);
+                    let mut actions: Vec<Action> = self.viewers.keys().map(close).collect();
+                    self.viewers.clear();
+                    self.controller = None;
+                    let technician = self.technician.clone();
+                    actions.extend(self.ask(self.requested, true, technician, now));
+                    return actions;
                 }
                 self.phase = Phase::Live;
                 let mut actions: Vec<Action> = self.viewers.iter().map(|(id, viewer)| joined(*id, viewer)).collect();
@@ -289,11 +306,12 @@ impl RelaySession {
         }
     }
 
-    /// Ask the person to allow control in a session where they allowed view.
+    /// Ask the person, in the name of `asker`, to allow control in a session
+    /// where they allowed view.
     ///
     /// # Errors
     /// [`AskRefusal`] when there is nothing to ask.
-    pub fn ask_for_control(&mut self, now: Duration) -> Result<Vec<Action>, AskRefusal> {
+    pub fn ask_for_control(&mut self, asker: String, now: Duration) -> Result<Vec<Action>, AskRefusal> {
         if self.phase != Phase::Live {
             return Err(AskRefusal::NotLive);
         }
@@ -303,7 +321,7 @@ impl RelaySession {
         if self.question.is_some() {
             return Err(AskRefusal::Asking);
         }
-        let mut actions = self.ask(Access::Control, false, now);
+        let mut actions = self.ask(Access::Control, false, asker, now);
         actions.push(notice(SessionPhase::Asking, "The person is being asked to allow control."));
         Ok(actions)
     }
@@ -379,11 +397,7 @@ impl RelaySession {
         let viewer = Viewer { name, access: access.min(ceiling) };
         let id = self.next_viewer;
         self.next_viewer += 1;
-        let announcement = ViewerJoined {
-            viewer: id,
-            name: viewer.name.clone(),
-            mode: to_mode(viewer.access).into(),
-        };
+        let announcement = ViewerJoined { viewer: id, name: viewer.name.clone(), mode: to_mode(viewer.access).into() };
         let mut actions = vec![Action::Viewers(announcement.into())];
         if self.phase == Phase::Live {
             actions.push(joined(id, &viewer));
@@ -433,12 +447,13 @@ impl RelaySession {
         self.question = None;
         self.viewers.clear();
         self.controller = None;
-        let command = AdminCommand { kind: AdminCommandKind::AdminCommandEndSession.into(), text: reason.text().into() };
+        let command =
+            AdminCommand { kind: AdminCommandKind::AdminCommandEndSession.into(), text: reason.text().into() };
         vec![Action::Agent(command.into()), Action::End(reason, reason.ending())]
     }
 
     /// The consent question that is open, as it goes to the agent.
-    fn ask(&mut self, access: Access, first: bool, now: Duration) -> Vec<Action> {
+    fn ask(&mut self, access: Access, first: bool, technician_name: String, now: Duration) -> Vec<Action> {
         self.questions += 1;
         if first {
             self.phase = Phase::Pending;
@@ -447,7 +462,7 @@ impl RelaySession {
         let request = ConsentRequest {
             request_id: id.clone(),
             session_id: self.id.clone(),
-            technician_name: self.technician.clone(),
+            technician_name,
             organization: self.organization.clone(),
             access: to_mode(access).into(),
             timeout_seconds: limits::CONSENT.as_secs() as u32,
@@ -461,6 +476,10 @@ impl RelaySession {
         let ceiling = self.accepted.unwrap_or(Access::ViewOnly);
         let above: Vec<ViewerId> =
             self.viewers.iter().filter(|(_, viewer)| viewer.access > ceiling).map(|(id, _)| *id).collect();
+        for id in &above {
+            self.viewers.remove(id);
+        }
+        self.controller = self.controller.filter(|id| !above.contains(id));
         above
             .into_iter()
             .map(|id| Action::CloseViewer(id, Ending::CredentialEnded, "The person allows less than before."))

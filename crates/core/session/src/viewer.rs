@@ -73,10 +73,9 @@ impl ViewerSession {
         let Some(body) = decode(message)? else { return Ok(Vec::new()) };
         Ok(match body {
             Body::VideoFrame(frame) => self.frame(frame),
-            Body::Heartbeat(beat) => vec![Event::Send(encode(HeartbeatAck {
-                sequence: beat.sequence,
-                sent_at_us: beat.sent_at_us,
-            }))],
+            Body::Heartbeat(beat) => {
+                vec![Event::Send(encode(HeartbeatAck { sequence: beat.sequence, sent_at_us: beat.sent_at_us }))]
+            }
             Body::HeartbeatAck(_) => Vec::new(),
             Body::Disconnect(goodbye) => vec![Event::Goodbye(goodbye)],
             Body::SessionResponse(mut response) => {

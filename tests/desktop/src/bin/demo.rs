@@ -34,7 +34,11 @@ fn main() -> Result<()> {
     let typed = server.folder().join("typed.txt");
     let _terminal = display.terminal(&typed)?;
     let _editor = gc_desktop_tests::Child::spawn(
-        display.command("xclock").args(["-geometry", "160x160+1080+40"]).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()),
+        display
+            .command("xclock")
+            .args(["-geometry", "160x160+1080+40"])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null()),
     );
     match once {
         Some(shots) => journey(&server, &display, &typed, &shots),

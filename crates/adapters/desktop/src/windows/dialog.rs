@@ -130,7 +130,9 @@ fn ask_by_task_dialog(show: TaskDialog, question: &Question, withdraw: &Withdraw
 fn ask_by_message_box(question: &Question, withdraw: &Withdraw) -> Answer {
     let text = format!(
         "{}\n\n{}\n\nYes allows it, No denies it. This question closes by itself in {} seconds.",
-        question.sentence(), question.explanation(), question.timeout.as_secs()
+        question.sentence(),
+        question.explanation(),
+        question.timeout.as_secs()
     );
     let text = wide(&text);
     let deadline = Instant::now() + question.timeout;
@@ -208,7 +210,13 @@ impl Prompt for WindowsPrompt {
                         (presence, false) => Flow::Show(words(&presence), false),
                     },
                 });
-                if let Err(error) = run(&panel, move |handle| { let _waiting: std::result::Result<(), _> = ready.send(handle); }, handler) {
+                if let Err(error) = run(
+                    &panel,
+                    move |handle| {
+                        let _waiting: std::result::Result<(), _> = ready.send(handle);
+                    },
+                    handler,
+                ) {
                     tracing::error!(%error, "the notice cannot be shown");
                 }
             })
@@ -218,7 +226,9 @@ impl Prompt for WindowsPrompt {
     }
 
     fn ask_code(&self, problem: Option<&str>) -> Result<Option<String>, DesktopError> {
-        let mut text = "Enter your support code. Your technician reads it to you: three groups of three letters and digits.".to_owned();
+        let mut text =
+            "Enter your support code. Your technician reads it to you: three groups of three letters and digits."
+                .to_owned();
         if let Some(problem) = problem {
             text.push_str("\r\n\r\n");
             text.push_str(problem);

@@ -73,7 +73,8 @@ fn send(inputs: &[INPUT]) -> Result<(), DesktopError> {
         return Ok(());
     }
     Err(DesktopError::Refused(
-        "Windows refuses input here: the window in front belongs to an administrator, or a security prompt is open.".into(),
+        "Windows refuses input here: the window in front belongs to an administrator, or a security prompt is open."
+            .into(),
     ))
 }
 
@@ -116,7 +117,8 @@ impl Input for SendInput {
             Injection::Key(which, down) => send(&[key(which, *down)]),
             Injection::Text(characters) => send(&text(characters)),
             Injection::SecureAttention => Err(DesktopError::Refused(
-                "Windows takes Ctrl+Alt+Del from an installed service only; this one-time program cannot send it.".into(),
+                "Windows takes Ctrl+Alt+Del from an installed service only; this one-time program cannot send it."
+                    .into(),
             )),
             Injection::Release(Release::Button(which)) => send(&[button(*which, false)]),
             Injection::Release(Release::Key { scan_code, extended }) => {

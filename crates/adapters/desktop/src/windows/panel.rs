@@ -136,15 +136,36 @@ fn create(panel: &Panel, handler: Handler) -> Result<HWND, DesktopError> {
         let style = WS_CAPTION | WS_SYSMENU;
         let owner = Some(module.into());
         let window = CreateWindowExW(
-            WS_EX_TOPMOST, class, PCWSTR(title.as_ptr()), style, x.max(0), y.max(0), width, height, None, None, owner, None,
+            WS_EX_TOPMOST,
+            class,
+            PCWSTR(title.as_ptr()),
+            style,
+            x.max(0),
+            y.max(0),
+            width,
+            height,
+            None,
+            None,
+            owner,
+            None,
         )
         .map_err(refused(what))?;
         let font = GetStockObject(DEFAULT_GUI_FONT);
         let control = |kind: PCWSTR, text: &str, style: WINDOW_STYLE, id: usize, place: (i32, i32, i32, i32)| {
             let text = wide(text);
             let made = CreateWindowExW(
-                WINDOW_EX_STYLE(0), kind, PCWSTR(text.as_ptr()), WS_CHILD | WS_VISIBLE | style, place.0, place.1, place.2,
-                place.3, Some(window), Some(HMENU(id as *mut _)), owner, None,
+                WINDOW_EX_STYLE(0),
+                kind,
+                PCWSTR(text.as_ptr()),
+                WS_CHILD | WS_VISIBLE | style,
+                place.0,
+                place.1,
+                place.2,
+                place.3,
+                Some(window),
+                Some(HMENU(id as *mut _)),
+                owner,
+                None,
             )
             .map_err(refused(what))?;
             SendMessageW(made, WM_SETFONT, Some(WPARAM(font.0 as usize)), Some(LPARAM(1)));

@@ -81,7 +81,8 @@ impl Copy {
         // SAFETY: handles are checked; `bits` stays valid as long as the bitmap.
         unsafe {
             let context = CreateCompatibleDC(Some(screen));
-            let bitmap = match CreateDIBSection(Some(context), &raw const info, DIB_RGB_COLORS, &raw mut bits, None, 0) {
+            let bitmap = match CreateDIBSection(Some(context), &raw const info, DIB_RGB_COLORS, &raw mut bits, None, 0)
+            {
                 Ok(bitmap) if !bits.is_null() => bitmap,
                 Ok(_) => return Err(DesktopError::Refused(what.into())),
                 Err(error) => return Err(refused(what)(error)),

@@ -1,9 +1,9 @@
 //! A small window with text, perhaps a field, and buttons: keyboard and mouse,
 //! focus always visible.
 
+use std::io::Read;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
-use std::io::Read;
 use std::time::{Duration, Instant};
 
 use x11rb::connection::{Connection, RequestConnection};
@@ -176,8 +176,17 @@ impl View {
         let (x, y) = (x.max(0) as i16, y.max(0) as i16);
         connection
             .create_window(
-                COPY_DEPTH_FROM_PARENT, window, root, x, y, size.0 as u16, size.1 as u16, 0,
-                WindowClass::INPUT_OUTPUT, screen.root_visual, &aux,
+                COPY_DEPTH_FROM_PARENT,
+                window,
+                root,
+                x,
+                y,
+                size.0 as u16,
+                size.1 as u16,
+                0,
+                WindowClass::INPUT_OUTPUT,
+                screen.root_visual,
+                &aux,
             )
             .map_err(|e| refused(&e))?;
         let kind = if form.corner { atoms._NET_WM_WINDOW_TYPE_UTILITY } else { atoms._NET_WM_WINDOW_TYPE_DIALOG };
@@ -186,10 +195,28 @@ impl View {
         let plain: String = form.title.chars().filter(char::is_ascii).collect();
         let set = || -> Result<(), x11rb::errors::ConnectionError> {
             let replace = PropMode::REPLACE;
-            connection.change_property8(replace, window, atoms._NET_WM_NAME, atoms.UTF8_STRING, form.title.as_bytes())?;
+            connection.change_property8(
+                replace,
+                window,
+                atoms._NET_WM_NAME,
+                atoms.UTF8_STRING,
+                form.title.as_bytes(),
+            )?;
             connection.change_property8(replace, window, AtomEnum::WM_NAME, AtomEnum::STRING, plain.as_bytes())?;
-            connection.change_property8(replace, window, AtomEnum::WM_CLASS, AtomEnum::STRING, b"guruconnect\0GuruConnect\0")?;
-            connection.change_property32(replace, window, atoms.WM_PROTOCOLS, AtomEnum::ATOM, &[atoms.WM_DELETE_WINDOW])?;
+            connection.change_property8(
+                replace,
+                window,
+                AtomEnum::WM_CLASS,
+                AtomEnum::STRING,
+                b"guruconnect\0GuruConnect\0",
+            )?;
+            connection.change_property32(
+                replace,
+                window,
+                atoms.WM_PROTOCOLS,
+                AtomEnum::ATOM,
+                &[atoms.WM_DELETE_WINDOW],
+            )?;
             connection.change_property32(replace, window, atoms._NET_WM_STATE, AtomEnum::ATOM, &states)?;
             connection.change_property32(replace, window, atoms._NET_WM_WINDOW_TYPE, AtomEnum::ATOM, &[kind])?;
             let mut hints = WmHints::new();
@@ -245,7 +272,14 @@ impl View {
             let area = (MARGIN, y + 2, width as i32 - 2 * MARGIN, 34);
             let focused = form.focus == form.buttons.len();
             canvas.fill(area.0, area.1, area.2, area.3, WHITE);
-            canvas.frame(area.0, area.1, area.2, area.3, if focused { 2 } else { 1 }, if focused { ACCENT } else { LINE });
+            canvas.frame(
+                area.0,
+                area.1,
+                area.2,
+                area.3,
+                if focused { 2 } else { 1 },
+                if focused { ACCENT } else { LINE },
+            );
             let mut shown = field.clone();
             while canvas.width_of(&shown, 17.0) > (area.2 - 24) as f32 && !shown.is_empty() {
                 shown.remove(0);
@@ -275,7 +309,16 @@ impl View {
             let part_rows = part.len() / (width as usize * 4);
             self.connection
                 .put_image(
-                    ImageFormat::Z_PIXMAP, self.window, self.gc, width as u16, part_rows as u16, 0, top, 0, self.depth, part,
+                    ImageFormat::Z_PIXMAP,
+                    self.window,
+                    self.gc,
+                    width as u16,
+                    part_rows as u16,
+                    0,
+                    top,
+                    0,
+                    self.depth,
+                    part,
                 )
                 .map_err(super::failed("the dialog"))?;
             top += part_rows as i16;

@@ -45,7 +45,8 @@ impl Keyboard {
         let map = connection.get_keyboard_mapping(lowest, count).map_err(failed(what))?;
         let map = map.reply().map_err(answered(what))?;
         let columns = usize::from(map.keysyms_per_keycode).max(1);
-        let mut keyboard = Self { strokes: HashMap::new(), spare: VecDeque::new(), borrowed: HashMap::new(), shift: 50 };
+        let mut keyboard =
+            Self { strokes: HashMap::new(), spare: VecDeque::new(), borrowed: HashMap::new(), shift: 50 };
         for (keycode, syms) in (lowest..=highest).zip(map.keysyms.chunks(columns)) {
             if syms.iter().all(|sym| *sym == 0) {
                 keyboard.spare.push_back(keycode);
@@ -103,7 +104,8 @@ mod tests {
 
     #[test]
     fn keysyms() {
-        for (character, expected) in [('a', 0x61), ('ü', 0xfc), ('€', 0x0100_20ac), ('😀', 0x0101_f600), ('\n', 0xff0d)] {
+        for (character, expected) in [('a', 0x61), ('ü', 0xfc), ('€', 0x0100_20ac), ('😀', 0x0101_f600), ('\n', 0xff0d)]
+        {
             assert_eq!(keysym(character), expected, "{character}");
         }
     }

@@ -24,8 +24,7 @@ fn connect() -> Result<(RustConnection, usize), DesktopError> {
             "There is no display on this computer.".into()
         }));
     }
-    RustConnection::connect(None)
-        .map_err(|error| DesktopError::None(format!("The display cannot be opened: {error}.")))
+    RustConnection::connect(None).map_err(|error| DesktopError::None(format!("The display cannot be opened: {error}.")))
 }
 
 fn failed(what: &str) -> impl Fn(x11rb::errors::ConnectionError) -> DesktopError + '_ {

@@ -73,7 +73,8 @@ impl Canvas {
             // A word that is too long for any line is broken.
             let mut pieces = vec![String::new()];
             for character in word.chars() {
-                let fits = pieces.last().is_some_and(|piece| self.width_of(&format!("{piece}{character}"), size) <= width);
+                let fits =
+                    pieces.last().is_some_and(|piece| self.width_of(&format!("{piece}{character}"), size) <= width);
                 if !fits {
                     pieces.push(String::new());
                 }

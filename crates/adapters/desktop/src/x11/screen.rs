@@ -70,9 +70,7 @@ impl X11Screen {
         let create = connection.damage_create(damage, root, damage::ReportLevel::NON_EMPTY);
         create.map_err(failed(what))?.check().map_err(answered(what))?;
         connection.xfixes_create_region(region, &[]).map_err(failed(what))?;
-        connection
-            .xfixes_select_cursor_input(root, xfixes::CursorNotifyMask::DISPLAY_CURSOR)
-            .map_err(failed(what))?;
+        connection.xfixes_select_cursor_input(root, xfixes::CursorNotifyMask::DISPLAY_CURSOR).map_err(failed(what))?;
         let mask = randr::NotifyMask::SCREEN_CHANGE | randr::NotifyMask::CRTC_CHANGE;
         connection.randr_select_input(root, mask).map_err(failed(what))?;
         connection.flush().map_err(failed(what))?;
@@ -108,8 +106,12 @@ impl Screen for X11Screen {
         }
         let what = "the displays cannot be listed";
         let root = self.connection.get_geometry(self.root).map_err(failed(what))?.reply().map_err(answered(what))?;
-        let monitors =
-            self.connection.randr_get_monitors(self.root, true).map_err(failed(what))?.reply().map_err(answered(what))?;
+        let monitors = self
+            .connection
+            .randr_get_monitors(self.root, true)
+            .map_err(failed(what))?
+            .reply()
+            .map_err(answered(what))?;
         let mut displays = Vec::new();
         for (id, monitor) in (0u32..).zip(&monitors.monitors) {
             let name = self.connection.get_atom_name(monitor.name).map_err(failed(what))?.reply();
@@ -126,7 +128,15 @@ impl Screen for X11Screen {
         }
         if displays.is_empty() {
             let size = Size::new(root.width.into(), root.height.into());
-            displays.push(DisplayInfo { id: 0, name: "screen".into(), x: 0, y: 0, size, primary: true, scale_percent: 100 });
+            displays.push(DisplayInfo {
+                id: 0,
+                name: "screen".into(),
+                x: 0,
+                y: 0,
+                size,
+                primary: true,
+                scale_percent: 100,
+            });
         }
         self.displays = Some(displays.clone());
         Ok(displays)

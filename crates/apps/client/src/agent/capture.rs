@@ -426,9 +426,9 @@ impl Thread {
         let inside = |value: i32, start: i32, length: u32| {
             (i64::from(start)..i64::from(start) + i64::from(length)).contains(&i64::from(value))
         };
-        let on = displays.iter().find(|display| {
-            inside(x, display.x, display.size.width) && inside(y, display.y, display.size.height)
-        });
+        let on = displays
+            .iter()
+            .find(|display| inside(x, display.x, display.size.width) && inside(y, display.y, display.size.height));
         let Some(on) = on else { return Ok(()) };
         let at = (on.id, x - on.x, y - on.y);
         if self.cursor_at != Some(at) {

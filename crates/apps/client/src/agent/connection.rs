@@ -73,8 +73,7 @@ pub(super) async fn attend(
                 continue;
             }
         };
-        let connected =
-            gc_net::connect(&url, authorization.expose(), limits::SUBPROTOCOL, limits::AGENT_MESSAGE).await;
+        let connected = gc_net::connect(&url, authorization.expose(), limits::SUBPROTOCOL, limits::AGENT_MESSAGE).await;
         let end = match connected {
             Ok(socket) => serve(socket, &mut session, prompt, &mut backoff, anchor).await,
             Err(ConnectError::Refused { status: 401, detail, .. }) if session.is_none() => {

@@ -200,7 +200,10 @@ fn sentence(controlling: &[String], watching: &[String], organization: &str) -> 
         (controlling, []) => format!("{}{from} {} controlling this computer", list(controlling), verb(controlling)),
         (controlling, watching) => format!(
             "{}{from} {} controlling this computer; {} {} watching",
-            list(controlling), verb(controlling), list(watching), verb(watching)
+            list(controlling),
+            verb(controlling),
+            list(watching),
+            verb(watching)
         ),
     }
 }

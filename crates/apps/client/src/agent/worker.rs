@@ -115,12 +115,14 @@ impl Worker {
             }
             return;
         }
+        if let Body::Chat(chat) = &body {
+            self.presence.heard(chat);
+            return;
+        }
         let Ok(capture) = &self.capture else { return };
         match body {
-            Body::FrameAck(ack) => capture.push(Work::Acknowledged {
-                viewer: header.peer,
-                frame: (ack.stream, ack.epoch, ack.frame_number),
-            }),
+            Body::FrameAck(ack) => capture
+                .push(Work::Acknowledged { viewer: header.peer, frame: (ack.stream, ack.epoch, ack.frame_number) }),
             Body::RefreshRequest(_) => capture.push(Work::Refresh { viewer: header.peer }),
             Body::SwitchDisplay(to) => capture.push(Work::Show { viewer: header.peer, display: to.display_id }),
             _ => {}
@@ -151,10 +153,8 @@ impl Worker {
                 match &self.capture {
                     Ok(capture) => capture.push(Work::Show { viewer: start.viewer, display: start.display_id }),
                     Err(obstacle) => {
-                        let response = gc_protocol::messages::SessionResponse {
-                            obstacle: obstacle.clone(),
-                            ..Default::default()
-                        };
+                        let response =
+                            gc_protocol::messages::SessionResponse { obstacle: obstacle.clone(), ..Default::default() };
                         self.link.send(start.viewer, response);
                     }
                 }
@@ -164,7 +164,6 @@ impl Worker {
                     capture.push(Work::Stop { viewer: stop.viewer });
                 }
             }
-            Body::Chat(chat) => self.presence.heard(&chat),
             Body::AdminCommand(command) if command.kind() == AdminCommandKind::AdminCommandEndSession => {
                 let words = limits::displayable(&command.text, 300);
                 // A full queue means that an end is on its way already.

@@ -79,7 +79,7 @@ pub(crate) async fn login(
     })
     .await;
     let permissions = app.store.permissions(&user).await?;
-    let cookie = cookie(&app, token.expose(), LIFETIME / 1000)?;
+    let cookie = cookie(token.expose(), LIFETIME / 1000)?;
     let answer = LoggedIn {
         token: token.expose().to_owned(),
         expires_at: at(now + LIFETIME),
@@ -105,7 +105,7 @@ pub(crate) async fn logout(
         ..Default::default()
     })
     .await;
-    Ok((StatusCode::NO_CONTENT, AppendHeaders([(header::SET_COOKIE, cookie(&app, "", 0)?)])))
+    Ok((StatusCode::NO_CONTENT, AppendHeaders([(header::SET_COOKIE, cookie("", 0)?)])))
 }
 
 /// Who is logged in.
@@ -159,9 +159,10 @@ pub(crate) async fn change_password(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn cookie(app: &App, token: &str, seconds: i64) -> Result<HeaderValue, ApiError> {
-    let secure = if app.url.starts_with("https://") { "; Secure" } else { "" };
-    let text = format!("{COOKIE}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
+fn cookie(token: &str, seconds: i64) -> Result<HeaderValue, ApiError> {
+    // Browsers keep a secure cookie for loopback addresses too, and plain HTTP
+    // is served on no others.
+    let text = format!("{COOKIE}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict; Secure");
     let mut value = HeaderValue::from_str(&text).map_err(|_| ApiError::internal("a cookie could not be written"))?;
     value.set_sensitive(true);
     Ok(value)

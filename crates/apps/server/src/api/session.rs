@@ -77,7 +77,7 @@ pub(crate) async fn request_control(
     caller.require(Permission::Control)?;
     let not_live = || ApiError::conflict("SESSION_NOT_LIVE", "The session is not live.");
     let session = app.hub.get(id).ok_or_else(not_live)?;
-    match session.ask_for_control(&app).await {
+    match session.ask_for_control(&app, caller.user.display_name.clone()).await {
         Ok(()) => Ok(StatusCode::ACCEPTED),
         Err(AskRefusal::NotLive) => Err(not_live()),
         Err(AskRefusal::Asking) => Err(ApiError::conflict("ALREADY_ASKING", "The person is being asked already.")),

@@ -43,9 +43,8 @@ fn check_role(name: &str) -> Result<Role, ApiError> {
 }
 
 fn check_permissions(names: &[String]) -> Result<Vec<Permission>, ApiError> {
-    let find = |name: &String| {
-        Permission::from_name(name).ok_or_else(|| ApiError::invalid("There is no such permission."))
-    };
+    let find =
+        |name: &String| Permission::from_name(name).ok_or_else(|| ApiError::invalid("There is no such permission."));
     names.iter().map(find).collect()
 }
 
@@ -74,9 +73,12 @@ pub(crate) struct Colleague {
     responses((status = 200, body = List<Colleague>), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
 pub(crate) async fn colleagues(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<List<Colleague>>, ApiError> {
     caller.require(Permission::CreateCodes)?;
-    let others = app.store.users().await?.into_iter().filter(|user| {
-        user.enabled && user.id != caller.user.id && user.role != Role::EndUser.as_str()
-    });
+    let others = app
+        .store
+        .users()
+        .await?
+        .into_iter()
+        .filter(|user| user.enabled && user.id != caller.user.id && user.role != Role::EndUser.as_str());
     let items = others.map(|user| Colleague { id: user.id, display_name: user.display_name }).collect();
     Ok(Json(List { items, next: None }))
 }

@@ -49,9 +49,7 @@ pub(crate) async fn mint(
     };
     let access = mint_access(&caller.permissions, &view).map_err(|refusal| match refusal {
         MintRefusal::NotVisible | MintRefusal::NotPermitted => ApiError::forbidden(),
-        MintRefusal::ConsentPending => {
-            ApiError::conflict("CONSENT_PENDING", "The person has not accepted yet.")
-        }
+        MintRefusal::ConsentPending => ApiError::conflict("CONSENT_PENDING", "The person has not accepted yet."),
         MintRefusal::Ended => ApiError::conflict("SESSION_ENDED", "The session has ended."),
     })?;
     let now = app.clock.wall();

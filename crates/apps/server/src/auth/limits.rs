@@ -123,8 +123,8 @@ impl Limits {
     }
 
     fn check(&self, limiter: &Limiter, client: ClientAddress) -> Result<(), ApiError> {
-        limiter.check_key(&client.limit_key()).map_err(|not_until| {
-            ApiError::too_many(not_until.wait_time_from(self.clock.now()).as_secs() + 1)
-        })
+        limiter
+            .check_key(&client.limit_key())
+            .map_err(|not_until| ApiError::too_many(not_until.wait_time_from(self.clock.now()).as_secs() + 1))
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -11,7 +12,9 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use gc_access::{ResumeSecret, SupportCode};
 use gc_protocol::header::{self as leg, AgentHeader, CONNECTION_SLOT};
-use gc_protocol::messages::{AgentHello, AgentWelcome, Body, Chat, Disconnect, DisconnectCode, Heartbeat, HeartbeatAck};
+use gc_protocol::messages::{
+    AgentHello, AgentWelcome, Body, Chat, Disconnect, DisconnectCode, Heartbeat, HeartbeatAck,
+};
 use gc_protocol::{Destination, Ending, Refusal, Sender, envelope, limits, route};
 use gc_session::{EndReason, from_mode, to_mode};
 use gc_store::{NewAudit, SessionChange, SessionRow};
@@ -36,9 +39,14 @@ pub(crate) async fn upgrade(
     State(app): State<Arc<App>>,
     client: ClientAddress,
     headers: HeaderMap,
-    upgrade: WebSocketUpgrade,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    let upgrade = bounded(upgrade, limits::AGENT_MESSAGE);
+    let upgrade = match upgrade {
+        Ok(upgrade) => bounded(upgrade, limits::AGENT_MESSAGE),
+        // Without a socket no code is looked at, let alone used.
+        Err(_) if headers.contains_key(header::AUTHORIZATION) => return ApiError::upgrade_required().into_response(),
+        Err(_) => return ApiError::unauthorized().into_response(),
+    };
     if upgrade.selected_protocol().is_none() {
         let detail = format!("Ask for the subprotocol {}.", limits::SUBPROTOCOL);
         return ApiError::bad_request("SUBPROTOCOL_REQUIRED", detail).into_response();
@@ -145,7 +153,10 @@ fn read_hello(bytes: Bytes) -> Result<(AgentHello, u32), String> {
     let Some(version) = limits::common_version(versions.lowest, versions.highest) else {
         return Err(format!(
             "The agent speaks protocol versions {} to {}, this server {} to {}.",
-            versions.lowest, versions.highest, limits::VERSIONS.0, limits::VERSIONS.1
+            versions.lowest,
+            versions.highest,
+            limits::VERSIONS.0,
+            limits::VERSIONS.1
         ));
     };
     Ok((hello, version))
@@ -370,7 +381,9 @@ impl Reader {
 
     /// The person ends it, or the agent goes away for a moment.
     async fn goodbye(&self, goodbye: &Disconnect) {
-        if goodbye.code() == DisconnectCode::DisconnectSessionEnded || goodbye.code() == DisconnectCode::DisconnectNormal {
+        if goodbye.code() == DisconnectCode::DisconnectSessionEnded
+            || goodbye.code() == DisconnectCode::DisconnectNormal
+        {
             self.session.end(&self.app, EndReason::ClosedByPerson).await;
             self.app
                 .audit(NewAudit {

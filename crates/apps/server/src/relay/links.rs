@@ -64,6 +64,11 @@ impl Links {
         }
     }
 
+    /// Send the agent a message that the relay wrote anew for a viewer.
+    pub(crate) fn to_agent_from(&self, viewer: u32, body: Body) {
+        self.forward_to_agent(viewer, &encode(body));
+    }
+
     /// Pass a viewer's message on to the agent, untouched behind its header.
     pub(crate) fn forward_to_agent(&self, viewer: u32, message: &Bytes) {
         let Some(agent) = &self.agent else { return };
@@ -114,7 +119,10 @@ impl Links {
     pub(crate) fn assign(&mut self, viewer: u32, stream: u32) {
         self.forget(viewer);
         let known = self.streams.contains_key(&stream);
-        if stream & STREAM_BIT == 0 || !self.viewers.contains_key(&viewer) || (!known && self.streams.len() >= MOST_STREAMS) {
+        if stream & STREAM_BIT == 0
+            || !self.viewers.contains_key(&viewer)
+            || (!known && self.streams.len() >= MOST_STREAMS)
+        {
             return;
         }
         self.streams.entry(stream).or_default().insert(viewer);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use gc_access::Access;
 use gc_protocol::Ending;
 use gc_protocol::limits;
-use gc_protocol::messages::{ConsentReason, StartStream, VideoCodec, ViewerJoined, ViewerWelcome};
+use gc_protocol::messages::{ConsentReason, StartStream, VideoCodec, ViewerJoined, ViewerLeft, ViewerWelcome};
 use gc_session::relay::{AskRefusal, JoinRefusal, Verdict};
 use gc_session::{Action, EndReason, Phase, RelaySession, to_mode};
 use gc_store::{ConsentState, NewAudit, SessionChange, SessionRow, Status};
@@ -81,10 +81,17 @@ impl Session {
                 return None;
             }
         }
+        let actions = machine.agent_arrived(remembered, app.clock.now());
+        // What holds from now on is stored before anybody can act on it.
+        if let Err(error) = self.store_ceiling(app, &machine).await {
+            tracing::error!(session_id = %self.id, %error, "what an agent's return changes could not be stored");
+            let actions = machine.agent_lost(app.clock.now());
+            self.carry_out(app, &mut machine, actions).await;
+            return None;
+        }
         // A queue that has just been made has room for its first message.
         let _: Result<(), _> = link.outbox.push(welcome(machine.accepted()));
         self.with_links(|all| all.agent = Some(link));
-        let actions = machine.agent_arrived(remembered, app.clock.now());
         self.carry_out(app, &mut machine, actions).await;
         if machine.phase() == Phase::Live {
             self.start_streams(&machine);
@@ -123,7 +130,7 @@ impl Session {
         let change = if verdict.granted {
             SessionChange {
                 consent: Some(ConsentState::Granted),
-                accepted: Some(verdict.access),
+                accepted: Some(Some(verdict.access)),
                 started_at: verdict.first.then(|| app.clock.wall()),
                 ..Default::default()
             }
@@ -163,9 +170,9 @@ impl Session {
     }
 
     /// Ask the person for control in mid-session.
-    pub(crate) async fn ask_for_control(&self, app: &Arc<App>) -> Result<(), AskRefusal> {
+    pub(crate) async fn ask_for_control(&self, app: &Arc<App>, asker: String) -> Result<(), AskRefusal> {
         let mut machine = self.machine.lock().await;
-        let actions = machine.ask_for_control(app.clock.now())?;
+        let actions = machine.ask_for_control(asker, app.clock.now())?;
         self.carry_out(app, &mut machine, actions).await;
         self.timer.notify_one();
         Ok(())
@@ -222,6 +229,11 @@ impl Session {
         let Some(link) = self.with_links(|all| all.remove(viewer)) else { return };
         let actions = machine.leave(viewer);
         self.carry_out(app, &mut machine, actions).await;
+        self.audit_left(app, viewer, link).await;
+        app.changed(self.id, self.created_by).await;
+    }
+
+    async fn audit_left(&self, app: &Arc<App>, viewer: u32, link: ViewerLink) {
         app.audit(NewAudit {
             event: "viewer_left",
             session_id: Some(self.id),
@@ -230,7 +242,6 @@ impl Session {
             ..Default::default()
         })
         .await;
-        app.changed(self.id, self.created_by).await;
     }
 
     /// A viewer takes or gives up control.
@@ -262,9 +273,8 @@ impl Session {
         text: &'static str,
     ) {
         let mut machine = self.machine.lock().await;
-        let gone: Vec<u32> = self.with_links(|all| {
-            all.viewers.iter().filter(|(_, link)| which(link)).map(|(id, _)| *id).collect()
-        });
+        let gone: Vec<u32> =
+            self.with_links(|all| all.viewers.iter().filter(|(_, link)| which(link)).map(|(id, _)| *id).collect());
         let actions = gone.into_iter().map(|viewer| Action::CloseViewer(viewer, ending, text)).collect();
         self.carry_out(app, &mut machine, actions).await;
     }
@@ -313,6 +323,20 @@ impl Session {
         }
     }
 
+    /// Write down what the person's answer allows, as it holds now.
+    async fn store_ceiling(&self, app: &Arc<App>, machine: &RelaySession) -> Result<(), gc_store::StoreError> {
+        let change = match machine.accepted() {
+            Some(access) => SessionChange { accepted: Some(Some(access)), ..Default::default() },
+            None => SessionChange {
+                accepted: Some(None),
+                consent: Some(ConsentState::Pending),
+                status: Some(Status::Pending),
+                ..Default::default()
+            },
+        };
+        app.store.change_session(self.id, change).await.map(drop)
+    }
+
     /// Write down where the session stands, and wake what waits on it.
     async fn store_phase(&self, app: &Arc<App>, machine: &RelaySession) {
         let status = match machine.phase() {
@@ -337,8 +361,23 @@ impl Session {
                 Action::Viewer(viewer, body) => self.with_links(|all| all.to_viewer(viewer, body)),
                 Action::Viewers(body) => self.with_links(|all| all.to_viewers(body)),
                 Action::CloseViewer(viewer, ending, text) => {
-                    if let Some(link) = self.with_links(|all| all.viewers.get(&viewer).cloned()) {
+                    // From this moment nothing reaches it and nothing comes from it.
+                    if let Some(link) = self.with_links(|all| all.remove(viewer)) {
                         links::end(&link.outbox, ending, text);
+                        let mut news = machine.leave(viewer);
+                        if news.is_empty() {
+                            // The machine had let it go before.
+                            news.push(Action::Agent(ViewerLeft { viewer }.into()));
+                            news.push(Action::Viewers(ViewerLeft { viewer }.into()));
+                        }
+                        for action in news {
+                            match action {
+                                Action::Agent(body) => self.with_links(|all| all.to_agent(body)),
+                                Action::Viewers(body) => self.with_links(|all| all.to_viewers(body)),
+                                _ => {}
+                            }
+                        }
+                        self.audit_left(app, viewer, link).await;
                     }
                 }
                 Action::ConsentRequested(access) => {
@@ -357,32 +396,24 @@ impl Session {
     }
 
     async fn finish(&self, app: &Arc<App>, reason: EndReason, ending: Ending) {
-        let (agent, viewers) = self.with_links(|all| {
-            (all.remove_agent(), std::mem::take(&mut all.viewers))
-        });
+        let (agent, viewers) = self.with_links(|all| (all.remove_agent(), std::mem::take(&mut all.viewers)));
         let mut goodbye = ending.message(reason.text());
         goodbye.reason = reason.as_str().into();
-        let last = gc_protocol::encode(goodbye);
+        let last = gc_protocol::encode(goodbye.clone());
         for link in viewers.values() {
             link.outbox.close(ending, reason.text(), last.clone());
         }
         if let Some(agent) = agent {
-            links::end_agent(&agent.outbox, Ending::SessionEnded, reason.text());
+            let header = gc_protocol::AgentHeader::connection();
+            let last = gc_protocol::envelope::encode_framed(header, goodbye.clone());
+            agent.outbox.close(ending, reason.text(), last);
         }
-        let change =
-            SessionChange { ended: Some((app.clock.wall(), reason.as_str())), ..Default::default() };
+        let change = SessionChange { ended: Some((app.clock.wall(), reason.as_str())), ..Default::default() };
         if let Err(error) = app.store.change_session(self.id, change).await {
             tracing::error!(session_id = %self.id, %error, "a session's end could not be stored");
         }
         for (viewer, link) in viewers {
-            app.audit(NewAudit {
-                event: "viewer_left",
-                session_id: Some(self.id),
-                actor_id: Some(link.user_id),
-                viewer: Some((viewer.to_string(), link.name)),
-                ..Default::default()
-            })
-            .await;
+            self.audit_left(app, viewer, link).await;
         }
         app.audit(NewAudit {
             event: "session_ended",

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::SplitStream;
-use gc_access::Access;
+use gc_access::{Access, SessionView, mint_access};
 use gc_protocol::messages::{Body, Chat, ControlRequest, Heartbeat, HeartbeatAck, InputReset, ViewerHello};
 use gc_protocol::{Destination, Ending, RawEnvelope, Refusal, Sender, decode, encode, limits, route};
 use gc_session::Phase;
@@ -45,11 +46,14 @@ pub(crate) async fn upgrade(
     client: ClientAddress,
     headers: HeaderMap,
     Query(wanted): Query<Wanted>,
-    upgrade: WebSocketUpgrade,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    let upgrade = bounded(upgrade, limits::VIEWER_MESSAGE);
     match authenticate(&app, &headers, wanted.session_id).await {
         Ok((claims, session)) => {
+            let upgrade = match upgrade {
+                Ok(upgrade) => bounded(upgrade, limits::VIEWER_MESSAGE),
+                Err(_) => return ApiError::upgrade_required().into_response(),
+            };
             if upgrade.selected_protocol().is_none() {
                 let detail = format!("Ask for the subprotocol {}.", limits::SUBPROTOCOL);
                 return ApiError::bad_request("SUBPROTOCOL_REQUIRED", detail).into_response();
@@ -98,11 +102,23 @@ fn presented(headers: &HeaderMap) -> Option<String> {
     offered.find_map(|name| name.strip_prefix(limits::TOKEN_SUBPROTOCOL)).map(str::to_owned)
 }
 
-/// Whether the login behind a token, and its user, still hold.
+/// Whether what a token was minted upon still holds: the login, its user, and
+/// that this user would be given as much for this session today.
 async fn stands(store: &Store, claims: &Claims, now: i64) -> Result<bool, gc_store::StoreError> {
     let login = store.login_by_id(claims.login_id, now).await?;
-    let user = store.user(claims.user_id).await?;
-    Ok(login.is_some_and(|login| login.user_id == claims.user_id) && user.is_some_and(|user| user.enabled))
+    let user = store.user(claims.user_id).await?.filter(|user| user.enabled);
+    let (Some(login), Some(user)) = (login, user) else { return Ok(false) };
+    let Some(row) = store.session(claims.session_id).await? else { return Ok(false) };
+    let permissions = store.permissions(&user).await?;
+    let view = SessionView {
+        is_creator: row.created_by == Some(user.id),
+        is_invited: store.is_invited(row.id, user.id).await?,
+        // The person's answer is looked at apart: here it is the user's right.
+        accepted: Some(claims.access),
+        ended: false,
+    };
+    let granted = mint_access(&permissions, &view);
+    Ok(login.user_id == claims.user_id && granted.is_ok_and(|access| access >= claims.access))
 }
 
 async fn serve(app: Arc<App>, socket: WebSocket, claims: Claims, session: Arc<Session>, client: ClientAddress) {
@@ -150,7 +166,10 @@ fn read_hello(bytes: Bytes) -> Result<(ViewerHello, u32), String> {
         Some(version) => Ok((hello, version)),
         None => Err(format!(
             "The viewer speaks protocol versions {} to {}, this server {} to {}.",
-            versions.lowest, versions.highest, limits::VERSIONS.0, limits::VERSIONS.1
+            versions.lowest,
+            versions.highest,
+            limits::VERSIONS.0,
+            limits::VERSIONS.1
         )),
     }
 }
@@ -174,8 +193,7 @@ async fn join(
         name: limits::displayable(&user.display_name, limits::NAME),
         since: app.clock.wall(),
     };
-    let joining =
-        Joining { link, decodable: hello.decodable, display: hello.display_id, address: client.0, version };
+    let joining = Joining { link, decodable: hello.decodable, display: hello.display_id, address: client.0, version };
     session.join(app, joining).await.map_err(|refusal| match refusal {
         JoinRefusal::ConsentPending => (Ending::NotPermitted, "The person has not accepted yet.".into()),
         JoinRefusal::Ended(reason) => (Ending::SessionEnded, reason.text().into()),
@@ -210,9 +228,10 @@ impl Reader {
                 return;
             }
             let now = app.clock.now();
-            let wake = self.throttle.wait().map_or(beat + limits::HEARTBEAT_ATTACHED, |wait| {
-                (now + wait).min(beat + limits::HEARTBEAT_ATTACHED)
-            });
+            let wake = self
+                .throttle
+                .wait()
+                .map_or(beat + limits::HEARTBEAT_ATTACHED, |wait| (now + wait).min(beat + limits::HEARTBEAT_ATTACHED));
             let outcome = tokio::select! {
                 message = stream.next() => {
                     heard = app.clock.now();
@@ -342,7 +361,7 @@ impl Reader {
         self.session.with_links(|all| {
             let from = all.viewers.get(&self.viewer).map(|link| link.name.clone()).unwrap_or_default();
             let line = Chat { text, from, from_person: false };
-            all.to_agent(line.clone().into());
+            all.to_agent_from(self.viewer, line.clone().into());
             all.to_viewers(line.into());
         });
     }

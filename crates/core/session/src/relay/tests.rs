@@ -97,17 +97,17 @@ fn the_answer_is_a_ceiling() {
 #[test]
 fn control_in_mid_session() {
     let mut session = live(Access::ViewOnly);
-    let request = asked(&session.ask_for_control(S * 9).expect("asked"));
-    assert_eq!(session.ask_for_control(S * 9), Err(AskRefusal::Asking));
+    let request = asked(&session.ask_for_control("Bob".into(), S * 9).expect("asked"));
+    assert_eq!(session.ask_for_control("Bob".into(), S * 9), Err(AskRefusal::Asking));
     let verdict = session.answer(&request.request_id, false, ConsentReason::Answered).expect("no verdict");
     session.verdict_stored(verdict);
     // A no to more leaves what was accepted.
     assert_eq!((session.phase(), session.accepted()), (Phase::Live, Some(Access::ViewOnly)));
-    let request = asked(&session.ask_for_control(S * 10).expect("asked again"));
+    let request = asked(&session.ask_for_control("Bob".into(), S * 10).expect("asked again"));
     let verdict = session.answer(&request.request_id, true, ConsentReason::Answered).expect("no verdict");
     session.verdict_stored(verdict);
     assert_eq!(session.accepted(), Some(Access::Control));
-    assert_eq!(session.ask_for_control(S * 11), Err(AskRefusal::AlreadyAccepted));
+    assert_eq!(session.ask_for_control("Bob".into(), S * 11), Err(AskRefusal::AlreadyAccepted));
 }
 
 #[test]
