@@ -91,7 +91,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
             if !["generated", "node_modules", "target", "wasm", "dist"].contains(&name) {
                 collect(&path, files)?;
             }
-        } else if [".rs", ".ts", ".tsx"].iter().any(|ending| name.ends_with(ending)) {
+        } else if name != "schema.d.ts" && [".rs", ".ts", ".tsx"].iter().any(|ending| name.ends_with(ending)) {
             files.push(path);
         }
     }

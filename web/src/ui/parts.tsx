@@ -29,10 +29,8 @@ export function Waiting({ children }: { children: ReactNode }) {
   }, []);
   if (!late) return null;
   return (
-    <div className="state-line" role="status">
-      <span className="state">
-        <span className="spinner" aria-hidden="true" /> {children}
-      </span>
+    <div className="waiting" role="status">
+      <span className="spinner" aria-hidden="true" /> {children}
     </div>
   );
 }

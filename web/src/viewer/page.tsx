@@ -5,7 +5,7 @@ import { useCallback, useEffect, useRef, useState } from "react";
 
 import { answer, api, ApiFailure } from "../api/client";
 import { useEvents, useMe } from "../api/queries";
-import { Failure, span, useNow, useTitle } from "../ui/parts";
+import { span, useNow, useTitle } from "../ui/parts";
 import { Bar } from "./bar";
 import { Chat } from "./chat";
 import { useConnection } from "./connection";
@@ -40,6 +40,13 @@ export function ViewerPage() {
   useEffect(() => {
     if (chatOpen && state.unread > 0) connection.read();
   }, [chatOpen, state.unread, connection]);
+
+  // Good news does not stay in the way of the picture.
+  useEffect(() => {
+    if (!state.notice || state.phase !== "live") return;
+    const timer = setTimeout(connection.dismiss, 6000);
+    return () => clearTimeout(timer);
+  }, [state.notice, state.phase, connection.dismiss]);
 
   const toggleFull = useCallback(async () => {
     if (document.fullscreenElement) {
@@ -132,8 +139,7 @@ function Curtain({ connection }: { connection: ReturnType<typeof useConnection> 
   if (!state.size) {
     return (
       <div className="curtain">
-        <span className="state"><span className="spinner" aria-hidden="true" /> Connecting</span>
-        <Failure error={null} />
+        <span className="connecting" role="status"><span className="spinner" aria-hidden="true" /> Connecting</span>
       </div>
     );
   }
