@@ -250,7 +250,7 @@ mod checks {
         let live = SessionChange {
             status: Some(Status::Live),
             consent: Some(ConsentState::Granted),
-            accepted: Some(Access::ViewOnly),
+            accepted: Some(Some(Access::ViewOnly)),
             hostname: Some("PC-1".into()),
             operating_system: Some("Windows 11".into()),
             resume: Some(secret.hash()),

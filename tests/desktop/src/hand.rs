@@ -126,6 +126,17 @@ impl Hand<'_> {
         self.await_gone(CONSENT)
     }
 
+    /// Press a key in the window with this title.
+    ///
+    /// # Errors
+    /// When the window does not come.
+    pub fn press_in(&self, title: &str, key: &str) -> Result<()> {
+        let window = self.await_window(title)?;
+        self.focus(&window)?;
+        self.key(key)?;
+        self.await_gone(title)
+    }
+
     /// Bring a window to the front.
     ///
     /// # Errors

@@ -97,6 +97,12 @@ impl Streams {
         self.subscribers.keys().copied()
     }
 
+    /// Everybody who follows this stream.
+    #[must_use]
+    pub fn subscribers(&self, stream: StreamId) -> Vec<ViewerId> {
+        self.subscribers.iter().filter(|(_, other)| other.stream == stream).map(|(viewer, _)| *viewer).collect()
+    }
+
     /// Everybody who watches this display.
     pub fn viewers_of(&self, display: u32) -> impl Iterator<Item = ViewerId> {
         let on = move |id| self.streams.get(id).is_some_and(|stream| stream.display == display);

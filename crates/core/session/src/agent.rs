@@ -176,6 +176,21 @@ impl AgentSession {
     }
 }
 
+/// The sequence number of an input message; 0 for anything else.
+#[must_use]
+pub fn sequence(body: &Body) -> u32 {
+    match body {
+        Body::PointerMove(event) => event.seq,
+        Body::PointerButton(event) => event.seq,
+        Body::PointerWheel(event) => event.seq,
+        Body::KeyEvent(event) => event.seq,
+        Body::TextInput(event) => event.seq,
+        Body::SpecialKey(event) => event.seq,
+        Body::InputReset(event) => event.seq,
+        _ => 0,
+    }
+}
+
 fn releases(held: Vec<Release>) -> Vec<Injection> {
     held.into_iter().map(Injection::Release).collect()
 }

@@ -28,6 +28,9 @@ const WAITING: usize = 1024;
 /// How often the pointer is looked at while somebody watches.
 const CURSOR_PERIOD: Duration = Duration::from_millis(50);
 
+/// After this long without change or input the screen is at rest.
+const QUIET: Duration = Duration::from_secs(1);
+
 /// What the capture thread has to do.
 #[derive(Debug)]
 pub(super) enum Work {
@@ -50,9 +53,23 @@ pub(super) enum Work {
 pub(super) struct Waker {
     sender: SyncSender<Work>,
     awake: Arc<AtomicBool>,
+    applied: Applied,
 }
 
+/// The last input of each viewer that was carried out.
+type Applied = Arc<Mutex<BTreeMap<u32, u32>>>;
+
 impl Waker {
+    /// A viewer's input was carried out: pictures from now on answer it.
+    pub(super) fn applied(&self, viewer: u32, sequence: u32) {
+        let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
+        applied.insert(viewer, sequence);
+        // Viewers come and go; only the latest matter.
+        while applied.len() > 64 {
+            applied.pop_first();
+        }
+    }
+
     pub(super) fn wake(&self) {
         if !self.awake.swap(true, Ordering::AcqRel) {
             // A full queue is awake already.
@@ -63,7 +80,7 @@ impl Waker {
 
 pub(super) fn queue() -> (Waker, Receiver<Work>) {
     let (sender, receiver) = sync_channel(WAITING);
-    (Waker { sender, awake: Arc::default() }, receiver)
+    (Waker { sender, awake: Arc::default(), applied: Applied::default() }, receiver)
 }
 
 /// A handle to the thread.
@@ -96,6 +113,9 @@ impl Capture {
             cursor_looked: Duration::ZERO,
             obstacle: None,
             awake: waker.awake.clone(),
+            applied: waker.applied.clone(),
+            answered: BTreeMap::new(),
+            active: Duration::ZERO,
             start: Instant::now(),
         };
         std::thread::Builder::new()
@@ -139,6 +159,11 @@ struct Thread {
     cursor_looked: Duration,
     obstacle: Option<String>,
     awake: Arc<AtomicBool>,
+    applied: Applied,
+    /// What had been carried out when the pictures of this round were taken.
+    answered: BTreeMap<u32, u32>,
+    /// When something last moved or was typed.
+    active: Duration,
     start: Instant,
 }
 
@@ -179,7 +204,9 @@ impl Thread {
         }
         let now = self.now();
         let slow = self.streams.wake_at().map(|at| at.saturating_sub(now));
-        let poll = self.screen.poll_period();
+        // Where changes are not reported, a screen at rest is looked at less.
+        let quiet = now.saturating_sub(self.active) > QUIET;
+        let poll = self.screen.poll_period().map(|period| if quiet { period * 5 } else { period });
         [slow, poll, Some(CURSOR_PERIOD)].into_iter().flatten().min()
     }
 
@@ -191,7 +218,7 @@ impl Thread {
     fn take(&mut self, work: Work) {
         let now = self.now();
         match work {
-            Work::Wake => {}
+            Work::Wake => self.active = now,
             Work::Show { viewer, display } => self.show(viewer, display, now),
             Work::Stop { viewer } => self.streams.unsubscribe(viewer),
             Work::Acknowledged { viewer, frame } => self.streams.acknowledged(viewer, frame, now),
@@ -301,6 +328,7 @@ impl Thread {
     }
 
     fn pump(&mut self) -> Result<(), DesktopError> {
+        self.answered.clone_from(&self.applied.lock().unwrap_or_else(PoisonError::into_inner));
         self.look_for_obstacles();
         self.refresh_displays()?;
         self.note_changes()?;
@@ -351,6 +379,9 @@ impl Thread {
             seen.framebuffer.absorb(rect, &self.pixels, &mut changed);
         }
         seen.uncaptured.clear();
+        if !changed.is_empty() {
+            self.active = self.start.elapsed();
+        }
         self.streams.changed(display, &changed);
         Ok(())
     }
@@ -396,7 +427,10 @@ impl Thread {
             payload,
             width: if plan.keyframe { size.width } else { 0 },
             height: if plan.keyframe { size.height } else { 0 },
-            input_seq: 0,
+            input_seq: match self.streams.subscribers(plan.stream).as_slice() {
+                [alone] => self.answered.get(alone).copied().unwrap_or(0),
+                _ => 0,
+            },
         };
         for part in parts::split(frame) {
             self.link.send(plan.stream, part);

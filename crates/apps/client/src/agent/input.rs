@@ -75,7 +75,10 @@ impl Thread {
                 Work::Input { viewer, body } => {
                     let injections = lock(&self.session).input(viewer, &body);
                     match injections {
-                        Ok(injections) => self.inject(Some(viewer), &injections),
+                        Ok(injections) => {
+                            self.inject(Some(viewer), &injections);
+                            self.waker.applied(viewer, sequence(&body));
+                        }
                         Err(InputRefusal::NotAllowed) => {
                             tracing::warn!(viewer, "refused input of a viewer that may only look");
                         }
