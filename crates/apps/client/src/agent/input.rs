@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use gc_desktop::{DesktopError, DisplayInfo, Input};
 use gc_protocol::messages::{Body, SessionResponse};
-use gc_session::agent::{AgentSession, Injection, InputRefusal};
+use gc_session::agent::{AgentSession, Injection, InputRefusal, sequence};
 
 use super::capture::Waker;
 use super::link::Link;
