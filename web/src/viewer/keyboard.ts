@@ -55,6 +55,14 @@ export class Keyboard {
   }
 
   release(event: KeyboardEvent) {
+    // Some systems tell no release of what went down while their own key was
+    // held: with it, everything comes up.
+    if (event.code.startsWith("Meta")) {
+      for (const code of this.down) {
+        if (code !== event.code) this.send({ type: "key", code, down: false, repeat: false, modifiers: modifiers(event) });
+      }
+      this.down = new Set(this.down.has(event.code) ? [event.code] : []);
+    }
     if (!this.down.delete(event.code)) return;
     this.send({ type: "key", code: event.code, down: false, repeat: false, modifiers: modifiers(event) });
   }

@@ -70,16 +70,19 @@ export function Stage({ holder, pointer, state, send, scale, typing, inControl, 
       const notches = (delta: number) => Math.round(-delta * unit);
       send({ type: "wheel", ...at(event), right: -notches(event.deltaX), up: notches(event.deltaY) });
     };
+    const lost = () => send({ type: "reset" });
     const none = (event: Event) => event.preventDefault();
     area.addEventListener("pointermove", both);
     area.addEventListener("pointerdown", press);
     area.addEventListener("pointerup", release);
+    area.addEventListener("pointercancel", lost);
     area.addEventListener("wheel", wheel, { passive: false });
     area.addEventListener("contextmenu", none);
     return () => {
       area.removeEventListener("pointermove", both);
       area.removeEventListener("pointerdown", press);
       area.removeEventListener("pointerup", release);
+      area.removeEventListener("pointercancel", lost);
       area.removeEventListener("wheel", wheel);
       area.removeEventListener("contextmenu", none);
     };

@@ -64,6 +64,8 @@ export function reduce(state: ViewerState, change: Change): ViewerState {
       if (change.phase === "live") return { ...state, phase: "live", lostSince: 0, notice: change.text };
       return { ...state, notice: change.text };
     case "stream":
+      // A word about one thing that did not work is no reason to hide the picture.
+      if (change.displays.length === 0 && change.obstacle && state.size) return { ...state, notice: change.obstacle };
       return {
         ...state, obstacle: change.obstacle, display: change.displays.length ? change.display : state.display,
         displays: change.displays.length ? change.displays : state.displays,

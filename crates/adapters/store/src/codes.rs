@@ -136,6 +136,17 @@ impl Store {
         self.leave_waiting(stored.code.id, CodeStatus::Cancelled, now).await
     }
 
+    /// Whether a session's code still waits.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_waiting_code(&self, session: Uuid) -> Result<bool> {
+        let query = code::Entity::find()
+            .filter(code::Column::SessionId.eq(session))
+            .filter(code::Column::Status.eq(CodeStatus::Waiting.as_str()));
+        Ok(query.one(&self.read).await?.is_some())
+    }
+
     /// Take back the code of a session, where it still waits.
     ///
     /// # Errors

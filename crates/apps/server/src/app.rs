@@ -8,6 +8,7 @@ use gc_bus::{Bus, Notice};
 use gc_store::{NewAudit, Store};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::auth::limits::Limits;
@@ -33,6 +34,8 @@ pub(crate) struct App {
     pub(crate) bus: Box<dyn Bus>,
     pub(crate) audit_failures: AtomicU64,
     pub(crate) shutdown: CancellationToken,
+    /// Every open socket's task, waited for at the end.
+    pub(crate) sockets: TaskTracker,
     /// Address that people reach, as far as it is known.
     pub(crate) url: String,
 }

@@ -128,14 +128,10 @@ async fn main() -> Result<()> {
         }
         Some(Command::Serve(options)) => serve(options).await,
         Some(Command::Setup(options) | Command::Migrate(options)) => {
-            let mut config = options.config()?;
-            config.listen.set_port(0);
-            let running = start(config, Clock::system()).await?;
-            match &running.setup {
-                Some(_) => say("the database is up to date; start the server and use the set-up link that it prints")?,
-                None => say("the database is up to date; there is an administrator")?,
+            match guruconnect_server::migrate(&options.config()?).await? {
+                false => say("the database is up to date; start the server and use the set-up link that it prints")?,
+                true => say("the database is up to date; there is an administrator")?,
             }
-            running.stop().await;
             Ok(())
         }
         Some(Command::Client(options)) => client(&options),

@@ -9,7 +9,7 @@ use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, MatchedPath, Req
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -33,7 +33,13 @@ pub(crate) async fn identify(State(app): State<Arc<App>>, request: Request, next
     let begun = Instant::now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("(page)", |path| path.as_str()).to_owned();
-    let mut response = REQUEST_ID.scope(id.clone(), next.run(request)).await;
+    // What was begun is carried through, also when the client goes away in the
+    // middle: a task of its own is not dropped with the connection.
+    let carried = tokio::spawn(REQUEST_ID.scope(id.clone(), next.run(request)));
+    let mut response = match carried.await {
+        Ok(response) => response,
+        Err(_) => REQUEST_ID.sync_scope(id.clone(), || ApiError::internal("a handler failed").into_response()),
+    };
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", value);
     }

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::auth::limits::Limits;
@@ -57,14 +58,7 @@ impl Running {
 /// # Errors
 /// When its data, keys, database or address cannot be had.
 pub async fn start(config: Config, clock: Clock) -> Result<Running> {
-    prepare_folder(&config.data)?;
-    let store = match &config.database_url {
-        Some(url) => Store::open_postgres(url.expose()).await.context("PostgreSQL cannot be opened")?,
-        None => {
-            let path = config.data.join("guruconnect.sqlite");
-            Store::open_sqlite(&path).await.with_context(|| format!("cannot open {}", path.display()))?
-        }
-    };
+    let store = open_store(&config).await?;
     let identity = keys::load_or_create(&config.data, "identity.key")?;
     let signing = keys::load_or_create(&config.data, "viewer-tokens.key")?;
     let listener =
@@ -90,6 +84,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
         bus: Box::new(gc_bus::InProcess::default()),
         audit_failures: AtomicU64::new(0),
         shutdown: shutdown.clone(),
+        sockets: TaskTracker::new(),
         url: url.clone(),
         config,
         clock,
@@ -99,6 +94,26 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
     tokio::spawn(sweep(app.clone()));
     let task = tokio::spawn(run(app, listener));
     Ok(Running { address, url, setup, shutdown, task })
+}
+
+/// Bring the database up to date and touch nothing else. Whether there is an
+/// administrator.
+///
+/// # Errors
+/// When the database cannot be opened.
+pub async fn migrate(config: &Config) -> Result<bool> {
+    Ok(open_store(config).await?.has_admin().await?)
+}
+
+async fn open_store(config: &Config) -> Result<Store> {
+    prepare_folder(&config.data)?;
+    match &config.database_url {
+        Some(url) => Store::open_postgres(url.expose()).await.context("PostgreSQL cannot be opened"),
+        None => {
+            let path = config.data.join("guruconnect.sqlite");
+            Store::open_sqlite(&path).await.with_context(|| format!("cannot open {}", path.display()))
+        }
+    }
 }
 
 fn prepare_folder(folder: &std::path::Path) -> Result<()> {
@@ -126,10 +141,17 @@ async fn run(app: Arc<App>, listener: TcpListener) {
         app.hub.go_away();
         tokio::time::sleep(DRAIN).await;
     };
-    tokio::select! {
-        result = async { served.await } => if let Err(error) = result {
+    let sockets = app.sockets.clone();
+    let all_gone = async {
+        if let Err(error) = served.await {
             tracing::error!(%error, "the server stopped listening");
-        },
+        }
+        // Sockets are not requests any more: they are waited for apart.
+        sockets.close();
+        sockets.wait().await;
+    };
+    tokio::select! {
+        () = all_gone => {}
         () = drained => {}
     }
 }

@@ -93,6 +93,9 @@ impl Viewer {
             }
             None => false,
         };
+        if let Some(again) = inner.session.ask_again_late(now()) {
+            inner.send(&again);
+        }
         inner.statistics();
         alive
     }

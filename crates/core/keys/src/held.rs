@@ -75,6 +75,17 @@ impl HeldInput {
         held
     }
 
+    /// Shift, Ctrl, Alt and the system keys that a viewer holds.
+    #[must_use]
+    pub fn modifiers(&self, viewer: u32) -> Vec<&'static crate::Key> {
+        let held = self.by_viewer.get(&viewer).map(Vec::as_slice).unwrap_or_default();
+        let keys = held.iter().filter_map(|what| match what {
+            Release::Key { scan_code, extended } => crate::by_scan_code(*scan_code, *extended),
+            Release::Button(_) => None,
+        });
+        keys.filter(|key| ["Shift", "Control", "Alt", "Meta"].iter().any(|name| key.code.starts_with(name))).collect()
+    }
+
     /// Everybody is gone.
     #[must_use = "what is returned is still down on the machine"]
     pub fn release_all(&mut self) -> Vec<Release> {

@@ -13,8 +13,9 @@ pub const TOKEN_SUBPROTOCOL: &str = "guruconnect.token.";
 pub const AGENT_MESSAGE: usize = 4 << 20;
 /// Largest message from a viewer.
 pub const VIEWER_MESSAGE: usize = 64 << 10;
-/// Largest payload of one part of a frame; larger frames travel in parts.
-pub const FRAME_PART: usize = 1 << 20;
+/// Largest payload of one part of a frame; larger frames travel in parts. A
+/// part must not keep a slow line from carrying heartbeats in time.
+pub const FRAME_PART: usize = 64 << 10;
 /// Most bytes that a frame's parts may add up to.
 pub const FRAME_TOTAL: usize = 160 << 20;
 

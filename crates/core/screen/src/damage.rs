@@ -29,6 +29,12 @@ impl Damage {
         damage
     }
 
+    /// The display's size.
+    #[must_use]
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
     /// Whether nothing changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -64,6 +70,23 @@ impl Damage {
                 self.count += 1;
             }
         }
+    }
+
+    /// Take at most `most` tiles out, from the top.
+    #[must_use]
+    pub fn take(&mut self, most: usize) -> Self {
+        let mut taken = Self::new(self.size);
+        for (from, to) in self.tiles.iter_mut().zip(&mut taken.tiles) {
+            if taken.count >= most {
+                break;
+            }
+            if std::mem::take(from) {
+                *to = true;
+                taken.count += 1;
+                self.count -= 1;
+            }
+        }
+        taken
     }
 
     /// Forget everything.

@@ -20,6 +20,11 @@ pub type StreamId = u32;
 const EPOCH_PAUSE: Duration = Duration::from_secs(2);
 /// A subscriber that holds the others up for longer gets its own stream.
 const PATIENCE: Duration = Duration::from_millis(400);
+/// Most tiles of one frame: what is more follows in the next, so that no frame
+/// outgrows the queues on its way.
+pub const MOST_TILES: usize = 768;
+/// A viewer is given a fresh start at most this often.
+const REFRESH_PAUSE: Duration = Duration::from_millis(500);
 /// Most viewers over all streams.
 pub const MOST_VIEWERS: usize = 32;
 
@@ -38,6 +43,7 @@ struct Stream {
 struct Subscriber {
     stream: StreamId,
     pacer: Pacer,
+    refreshed: Option<Duration>,
 }
 
 /// A frame that may be sent now.
@@ -134,7 +140,7 @@ impl Streams {
             }
             None => self.open_stream(display, size, now),
         };
-        self.subscribers.insert(viewer, Subscriber { stream, pacer: Pacer::default() });
+        self.subscribers.insert(viewer, Subscriber { stream, pacer: Pacer::default(), refreshed: None });
         self.moved.push((viewer, stream));
         true
     }
@@ -149,6 +155,10 @@ impl Streams {
     /// A viewer's decoder has missed something.
     pub fn refresh(&mut self, viewer: ViewerId, size: Size, now: Duration) {
         let Some(subscriber) = self.subscribers.get_mut(&viewer) else { return };
+        if subscriber.refreshed.is_some_and(|at| now.saturating_sub(at) < REFRESH_PAUSE) {
+            return;
+        }
+        subscriber.refreshed = Some(now);
         subscriber.pacer = Pacer::default();
         let id = subscriber.stream;
         let alone = self.subscribers.values().filter(|other| other.stream == id).count() == 1;
@@ -206,7 +216,10 @@ impl Streams {
         })?;
         let stream = self.streams.get_mut(&id)?;
         let size = sizes(stream.display)?;
-        let damage = std::mem::replace(&mut stream.pending, Damage::new(size));
+        if stream.pending.size() != size {
+            stream.pending = Damage::all(size);
+        }
+        let damage = stream.pending.take(MOST_TILES);
         let plan = FramePlan {
             stream: id,
             display: stream.display,
@@ -376,6 +389,24 @@ mod tests {
         assert_eq!((stream, epoch), (1, 2));
         assert_ne!(streams.of_viewer(2).unwrap().0, 1);
         assert_eq!(streams.streams.len(), 2);
+    }
+
+    #[test]
+    fn huge_displays_come_in_several_frames() {
+        let size = Size::new(7680, 4320);
+        let mut streams = Streams::new(1);
+        assert!(streams.subscribe(1, 0, size, MS));
+        let mut whole = Damage::new(size);
+        let mut frames = 0;
+        while let Some(plan) = streams.next_frame(|_| Some(size), MS) {
+            assert!(plan.damage.rects().iter().map(|rect| rect.area()).sum::<usize>() <= MOST_TILES * 64 * 64);
+            assert_eq!(plan.keyframe, frames == 0);
+            whole.merge(&plan.damage);
+            streams.sent(&plan, 1000, MS);
+            streams.acknowledged(1, (plan.stream, plan.epoch, plan.frame_number), MS);
+            frames += 1;
+        }
+        assert_eq!((whole, frames), (Damage::all(size), 11));
     }
 
     #[test]

@@ -163,7 +163,12 @@ impl AgentSession {
                 if !fits || !plain {
                     return Err(InputRefusal::Malformed);
                 }
-                Ok(vec![Injection::Text(event.text.clone())])
+                // What is held would turn characters into shortcuts: it is
+                // lifted while they are typed.
+                let held = self.held.modifiers(viewer);
+                let up = held.iter().map(|key| Injection::Key(key, false));
+                let down = held.iter().map(|key| Injection::Key(key, true));
+                Ok(up.chain([Injection::Text(event.text.clone())]).chain(down).collect())
             }
             Body::SpecialKey(event) => special(event.kind()).ok_or(InputRefusal::Malformed),
             Body::InputReset(_) => Ok(releases(self.held.release_viewer(viewer))),
@@ -284,6 +289,18 @@ mod tests {
             let released = way(&mut session);
             assert_eq!(released, [Injection::Release(Release::Key { scan_code: 30, extended: false })]);
         }
+    }
+
+    #[test]
+    fn characters_are_typed_without_what_is_held() {
+        let mut session = session(Access::Control, AccessMode::AccessControl);
+        let shift = KeyEvent { scan_code: 0x2a, down: true, ..Default::default() };
+        session.input(1, &shift.into()).unwrap();
+        session.input(1, &key(true)).unwrap();
+        let typed = session.input(1, &TextInput { text: "/".into(), seq: 0 }.into()).unwrap();
+        let shift = by_scan_code(0x2a, false).unwrap();
+        let expected = [Injection::Key(shift, false), Injection::Text("/".into()), Injection::Key(shift, true)];
+        assert_eq!(typed, expected);
     }
 
     #[test]

@@ -24,12 +24,17 @@ pub enum Event {
     Goodbye(Disconnect),
 }
 
+/// How long a viewer waits for the fresh start that it asked for.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+
 /// One viewer.
 #[derive(Debug, Default)]
 pub struct ViewerSession {
     stream: Option<u32>,
     epoch: u32,
     next_frame: Option<u32>,
+    /// Since when a fresh start is awaited.
+    awaiting: Option<Duration>,
     assembler: Assembler,
     displays: Vec<Display>,
     heard: Duration,
@@ -49,7 +54,7 @@ impl ViewerSession {
             decodable: vec![VideoCodec::Raw.into()],
             display_id: 0,
         };
-        (Self { heard: now, beat: now, ..Self::default() }, encode(hello))
+        (Self { heard: now, beat: now, awaiting: Some(now), ..Self::default() }, encode(hello))
     }
 
     /// Displays of the machine.
@@ -80,7 +85,9 @@ impl ViewerSession {
             Body::Disconnect(goodbye) => vec![Event::Goodbye(goodbye)],
             Body::SessionResponse(mut response) => {
                 response.displays.truncate(limits::DISPLAYS);
-                self.displays.clone_from(&response.displays);
+                if !response.displays.is_empty() {
+                    self.displays.clone_from(&response.displays);
+                }
                 vec![Event::Told(response.into())]
             }
             other => vec![Event::Told(other)],
@@ -104,6 +111,7 @@ impl ViewerSession {
     /// A frame could not be decoded: begin anew.
     pub fn broken(&mut self) -> Bytes {
         self.next_frame = None;
+        self.awaiting = Some(self.heard);
         encode(RefreshRequest { stream: self.stream.unwrap_or(0), epoch: self.epoch })
     }
 
@@ -118,6 +126,17 @@ impl ViewerSession {
         Some(encode(Heartbeat { sequence: self.sequence, sent_at_us }))
     }
 
+    /// Ask for a fresh start again, where the answer to the last wish has got
+    /// lost.
+    pub fn ask_again_late(&mut self, now: Duration) -> Option<Bytes> {
+        let late = self.awaiting.is_some_and(|since| now.saturating_sub(since) >= ASK_AGAIN);
+        if !late || self.stream.is_none() {
+            return None;
+        }
+        self.awaiting = Some(now);
+        Some(encode(RefreshRequest { stream: self.stream.unwrap_or(0), epoch: self.epoch }))
+    }
+
     /// How long nothing was heard.
     #[must_use]
     pub fn silence(&self, now: Duration) -> Duration {
@@ -129,6 +148,7 @@ impl ViewerSession {
         let Some(frame) = whole else { return Vec::new() };
         if frame.keyframe {
             self.stream = Some(frame.stream);
+            self.awaiting = None;
             self.epoch = frame.epoch;
             self.next_frame = Some(frame.frame_number.wrapping_add(1));
             return vec![Event::Frame(frame)];
@@ -148,6 +168,7 @@ impl ViewerSession {
         if self.next_frame.take().is_none() {
             return Vec::new();
         }
+        self.awaiting = Some(self.heard);
         vec![Event::Send(encode(RefreshRequest { stream: self.stream.unwrap_or(0), epoch: self.epoch }))]
     }
 }
@@ -172,6 +193,20 @@ mod tests {
         assert!(take(1, 4).is_empty());
         assert!(is_frame(&take(2, 0)));
         assert!(is_frame(&take(2, 1)));
+    }
+
+    #[test]
+    fn a_lost_answer_is_asked_for_again() {
+        let second = Duration::from_secs(1);
+        let (mut viewer, _) = ViewerSession::open("t", Duration::ZERO);
+        viewer.received(frame(1, 0), second).unwrap();
+        assert_eq!(viewer.ask_again_late(second * 9), None);
+        viewer.received(frame(1, 5), second * 9).unwrap();
+        assert_eq!(viewer.ask_again_late(second * 10), None);
+        assert!(viewer.ask_again_late(second * 11).is_some());
+        assert_eq!(viewer.ask_again_late(second * 12), None);
+        viewer.received(frame(2, 0), second * 12).unwrap();
+        assert_eq!(viewer.ask_again_late(second * 20), None);
     }
 
     #[test]

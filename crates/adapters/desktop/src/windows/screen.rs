@@ -81,11 +81,13 @@ impl Copy {
         // SAFETY: handles are checked; `bits` stays valid as long as the bitmap.
         unsafe {
             let context = CreateCompatibleDC(Some(screen));
-            let bitmap = match CreateDIBSection(Some(context), &raw const info, DIB_RGB_COLORS, &raw mut bits, None, 0)
-            {
+            let made = CreateDIBSection(Some(context), &raw const info, DIB_RGB_COLORS, &raw mut bits, None, 0);
+            let bitmap = match made {
                 Ok(bitmap) if !bits.is_null() => bitmap,
-                Ok(_) => return Err(DesktopError::Refused(what.into())),
-                Err(error) => return Err(refused(what)(error)),
+                other => {
+                    let _: BOOL = DeleteDC(context);
+                    return Err(other.map_or_else(refused(what), |_| DesktopError::Refused(what.into())));
+                }
             };
             SelectObject(context, bitmap.into());
             Ok(Self { context, bitmap, bits: bits.cast(), size })

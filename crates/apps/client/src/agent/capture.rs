@@ -28,6 +28,8 @@ const WAITING: usize = 1024;
 /// How often the pointer is looked at while somebody watches.
 const CURSOR_PERIOD: Duration = Duration::from_millis(50);
 
+/// No wait is shorter, so that nothing spins.
+const SHORTEST: Duration = Duration::from_millis(8);
 /// After this long without change or input the screen is at rest.
 const QUIET: Duration = Duration::from_secs(1);
 
@@ -116,6 +118,7 @@ impl Capture {
             applied: waker.applied.clone(),
             answered: BTreeMap::new(),
             active: Duration::ZERO,
+            looked: Duration::ZERO,
             start: Instant::now(),
         };
         std::thread::Builder::new()
@@ -164,6 +167,8 @@ struct Thread {
     answered: BTreeMap<u32, u32>,
     /// When something last moved or was typed.
     active: Duration,
+    /// When a screen that reports no changes was last looked at.
+    looked: Duration,
     start: Instant,
 }
 
@@ -185,10 +190,9 @@ impl Thread {
             for work in first.into_iter().chain(works.try_iter().take(WAITING)) {
                 self.take(work);
             }
-            if !self.streams.is_empty()
-                && let Err(error) = self.pump()
-            {
-                self.explain(error);
+            if !self.streams.is_empty() {
+                let pumped = self.pump();
+                self.explain(pumped);
             }
         }
     }
@@ -207,7 +211,7 @@ impl Thread {
         // Where changes are not reported, a screen at rest is looked at less.
         let quiet = now.saturating_sub(self.active) > QUIET;
         let poll = self.screen.poll_period().map(|period| if quiet { period * 5 } else { period });
-        [slow, poll, Some(CURSOR_PERIOD)].into_iter().flatten().min()
+        [slow, poll, Some(CURSOR_PERIOD)].into_iter().flatten().min().map(|wait| wait.max(SHORTEST))
     }
 
     fn size_of(&self, display: u32) -> Option<Size> {
@@ -329,8 +333,16 @@ impl Thread {
 
     fn pump(&mut self) -> Result<(), DesktopError> {
         self.answered.clone_from(&self.applied.lock().unwrap_or_else(PoisonError::into_inner));
-        self.look_for_obstacles();
         self.refresh_displays()?;
+        if self.screen.obstacle().is_some() {
+            return Ok(());
+        }
+        let now = self.now();
+        let polled = self.screen.poll_period().is_some();
+        if polled && now.saturating_sub(self.looked) < SHORTEST {
+            return Ok(());
+        }
+        self.looked = now;
         self.note_changes()?;
         let watched: Vec<u32> = self.streams.displays().collect();
         for display in watched {
@@ -474,31 +486,23 @@ impl Thread {
         Ok(())
     }
 
-    fn look_for_obstacles(&mut self) {
-        let obstacle = self.screen.obstacle();
+    /// Tell why there is no picture, once, and when there is one again.
+    fn explain(&mut self, pumped: Result<(), DesktopError>) {
+        let failure = match pumped {
+            Ok(()) => None,
+            Err(DesktopError::Stale) => {
+                for seen in self.seen.values_mut() {
+                    seen.uncaptured = Damage::all(seen.framebuffer.size());
+                }
+                None
+            }
+            Err(other) => Some(other.to_string()),
+        };
+        let obstacle = self.screen.obstacle().or(failure);
         if obstacle != self.obstacle {
+            tracing::info!(obstacle, "what keeps the screen from being shown has changed");
             self.obstacle = obstacle;
             self.tell_obstacle();
-        }
-    }
-
-    fn explain(&mut self, error: DesktopError) {
-        match error {
-            DesktopError::Stale => {
-                if self.screen.displays().is_ok() {
-                    for seen in self.seen.values_mut() {
-                        seen.uncaptured = Damage::all(seen.framebuffer.size());
-                    }
-                }
-            }
-            other => {
-                let words = other.to_string();
-                if self.obstacle.as_ref() != Some(&words) {
-                    tracing::warn!(obstacle = words, "the screen cannot be shown");
-                    self.obstacle = Some(words);
-                    self.tell_obstacle();
-                }
-            }
         }
     }
 

@@ -45,20 +45,32 @@ enum End {
     Again(Option<Duration>),
 }
 
-/// Carry one attended session from code to end. `Ok` with words for the
-/// person when it has ended, `Err` with words when it never began.
-pub(super) async fn attend(
+/// How it went: words for the person when it has ended, or when it never
+/// began, and whether the code was used, so that the program is of no more use.
+pub(super) struct Attended {
+    pub(super) outcome: Result<Option<String>, String>,
+    pub(super) used: bool,
+}
+
+/// Carry one attended session from code to end.
+pub(super) async fn attend(anchor: &Anchor, code: Option<SupportCode>, prompt: &Arc<dyn Prompt>) -> Attended {
+    let mut session = None;
+    let outcome = carry(anchor, code, prompt, &mut session).await;
+    Attended { outcome, used: session.is_some() }
+}
+
+async fn carry(
     anchor: &Anchor,
     mut code: Option<SupportCode>,
     prompt: &Arc<dyn Prompt>,
+    session: &mut Option<Session>,
 ) -> Result<Option<String>, String> {
     let url = socket_url(&anchor.url).ok_or("The server's address in this program is not valid.")?;
     let mut backoff = Backoff::default();
     let mut problem: Option<String> = None;
-    let mut session: Option<Session> = None;
     let mut lost_since: Option<Instant> = None;
     loop {
-        let authorization = match (&session, &code) {
+        let authorization = match (&*session, &code) {
             (Some(session), _) => Secret::new(format!("Bearer {}", session.secret.secret().expose())),
             (None, Some(code)) => Secret::new(format!("Code {}", code.secret().expose())),
             (None, None) => {
@@ -75,7 +87,7 @@ pub(super) async fn attend(
         };
         let connected = gc_net::connect(&url, authorization.expose(), limits::SUBPROTOCOL, limits::AGENT_MESSAGE).await;
         let end = match connected {
-            Ok(socket) => serve(socket, &mut session, prompt, &mut backoff, anchor).await,
+            Ok(socket) => serve(socket, session, prompt, &mut backoff, anchor).await,
             Err(ConnectError::Refused { status: 401, detail, .. }) if session.is_none() => {
                 code = None;
                 problem = Some(detail);

@@ -43,8 +43,9 @@ pub(crate) fn run() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let outcome = runtime.block_on(connection::attend(&anchor, code, &prompt));
-    if let Err(error) = self_replace::self_delete() {
+    let connection::Attended { outcome, used } = runtime.block_on(connection::attend(&anchor, code, &prompt));
+    // A program whose code was never used can be tried again.
+    if used && let Err(error) = self_replace::self_delete() {
         tracing::warn!(%error, "the program could not remove itself");
     }
     match outcome {

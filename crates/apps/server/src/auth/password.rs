@@ -1,5 +1,7 @@
 //! Passwords: Argon2id, off the async threads, a few at a time.
 
+use std::sync::{Arc, LazyLock};
+
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use tokio::sync::Semaphore;
@@ -11,7 +13,7 @@ pub(crate) const SHORTEST: usize = 10;
 /// Longest password, in bytes: hashing must not become a burden.
 const LONGEST: usize = 1024;
 
-static AT_ONCE: Semaphore = Semaphore::const_new(2);
+static AT_ONCE: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(2)));
 
 /// Whether a new password will do.
 pub(crate) fn check_new(password: &str) -> Result<(), ApiError> {
@@ -50,6 +52,12 @@ pub(crate) async fn verify(password: String, stored: Option<String>) -> Result<b
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
-    let _permit = AT_ONCE.acquire().await.map_err(|_| ApiError::internal("password hashing is closed"))?;
-    tokio::task::spawn_blocking(work).await.map_err(|_| ApiError::internal("password hashing failed"))
+    let permit = AT_ONCE.clone().acquire_owned().await;
+    let permit = permit.map_err(|_| ApiError::internal("password hashing is closed"))?;
+    let counted = move || {
+        let done = work();
+        drop(permit);
+        done
+    };
+    tokio::task::spawn_blocking(counted).await.map_err(|_| ApiError::internal("password hashing failed"))
 }

@@ -23,7 +23,7 @@ use uuid::Uuid;
 use super::links::{AgentLink, end_agent};
 use super::outbox::Outbox;
 use super::session::Session;
-use super::socket::{CLOSE_WITHIN, HELLO_WITHIN, bounded, write};
+use super::socket::{HELLO_WITHIN, bounded, finish, write};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::request::ClientAddress;
@@ -61,7 +61,10 @@ pub(crate) async fn upgrade(
                         tokio::spawn(async move { give_up(&failed, id).await });
                     }
                 })
-                .on_upgrade(move |socket| serve(app, socket, entry, client))
+                .on_upgrade(move |socket| async move {
+                    let sockets = app.sockets.clone();
+                    sockets.track_future(serve(app, socket, entry, client)).await;
+                })
         }
         Err(error) => error.into_response(),
     }
@@ -138,8 +141,7 @@ async fn serve(app: Arc<App>, socket: WebSocket, entry: Entry, client: ClientAdd
         None => {}
     }
     end_agent(&outbox, Ending::Normal, "");
-    // The writer ends by itself: the outbox is closed.
-    let _: Result<_, _> = tokio::time::timeout(CLOSE_WITHIN, writer).await;
+    finish(writer).await;
 }
 
 fn read_hello(bytes: Bytes) -> Result<(AgentHello, u32), String> {
@@ -249,11 +251,18 @@ impl Reader {
         let mut heard = app.clock.now();
         let mut beat = app.clock.now();
         let mut sequence = 0;
+        let mut was_watched = false;
         loop {
             if self.outbox.is_closed() {
                 return;
             }
             let watched = self.session.with_links(|all| !all.viewers.is_empty());
+            if watched && !was_watched {
+                // Silence was fine until now: it counts from here.
+                heard = app.clock.now();
+                beat = beat.min(heard.saturating_sub(limits::HEARTBEAT_ATTACHED));
+            }
+            was_watched = watched;
             let (period, silence) = if watched {
                 (limits::HEARTBEAT_ATTACHED, limits::SILENCE_END)
             } else {
@@ -309,6 +318,12 @@ impl Reader {
     }
 
     async fn take(&mut self, bytes: Bytes) -> Result<(), (Ending, &'static str)> {
+        // A connection that another has replaced says nothing more.
+        let current =
+            self.session.with_links(|all| all.agent.as_ref().is_some_and(|agent| agent.connection == self.connection));
+        if !current {
+            return Ok(());
+        }
         let malformed = (Ending::Protocol, "A message is malformed.");
         let (header, raw) = leg::split(bytes).map_err(|_| malformed)?;
         if header.slot != SLOT && header.slot != CONNECTION_SLOT {

@@ -60,6 +60,10 @@ impl Hub {
     pub(crate) async fn restore(&self, app: &Arc<App>) -> Result<(), gc_store::StoreError> {
         for row in app.store.open_sessions().await? {
             if row.status == Status::Waiting.as_str() {
+                // Its code was used and its agent never arrived: nobody will.
+                if !app.store.has_waiting_code(row.id).await? {
+                    self.end(app, row.id, EndReason::AgentLost).await?;
+                }
                 continue;
             }
             let (session, _) = self.open(app, &row, true);

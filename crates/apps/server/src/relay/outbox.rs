@@ -75,6 +75,14 @@ impl Outbox {
         self.changed.notify_one();
     }
 
+    /// The line is gone: nothing more is kept or taken.
+    pub(crate) fn abandon(&self) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.closed = true;
+        waiting.messages.clear();
+        waiting.bytes = 0;
+    }
+
     /// Whether it was closed.
     pub(crate) fn is_closed(&self) -> bool {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).closed

@@ -87,6 +87,7 @@ impl Session {
             tracing::error!(session_id = %self.id, %error, "what an agent's return changes could not be stored");
             let actions = machine.agent_lost(app.clock.now());
             self.carry_out(app, &mut machine, actions).await;
+            self.timer.notify_one();
             return None;
         }
         // A queue that has just been made has room for its first message.
@@ -173,8 +174,8 @@ impl Session {
     pub(crate) async fn ask_for_control(&self, app: &Arc<App>, asker: String) -> Result<(), AskRefusal> {
         let mut machine = self.machine.lock().await;
         let actions = machine.ask_for_control(asker, app.clock.now())?;
-        self.carry_out(app, &mut machine, actions).await;
         self.timer.notify_one();
+        self.carry_out(app, &mut machine, actions).await;
         Ok(())
     }
 
@@ -252,7 +253,11 @@ impl Session {
         if let Some(before) = before.filter(|before| machine.controller() != Some(*before)) {
             // What the one before still holds comes up.
             let reset = gc_protocol::encode(gc_protocol::messages::InputReset { seq: 0 });
-            self.with_links(|all| all.forward_to_agent(before, &reset));
+            self.with_links(|all| {
+                // In one step: no key can go down between.
+                all.controller = machine.controller();
+                all.forward_to_agent(before, &reset);
+            });
         }
         self.carry_out(app, &mut machine, actions).await;
     }
@@ -334,7 +339,12 @@ impl Session {
                 ..Default::default()
             },
         };
-        app.store.change_session(self.id, change).await.map(drop)
+        match app.store.change_session(self.id, change).await {
+            Ok(true) => Ok(()),
+            // The row has ended meanwhile: nothing may stand on it.
+            Ok(false) => Err(gc_store::StoreError::Corrupt),
+            Err(error) => Err(error),
+        }
     }
 
     /// Write down where the session stands, and wake what waits on it.

@@ -7,6 +7,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use futures_util::SinkExt;
 use futures_util::stream::SplitSink;
 use gc_protocol::limits;
+use tokio::task::JoinHandle;
 
 use super::outbox::{Next, Outbox};
 
@@ -15,7 +16,7 @@ pub(super) const HELLO_WITHIN: Duration = Duration::from_secs(10);
 /// How long a peer may take to accept what is written.
 const WRITE_WITHIN: Duration = Duration::from_secs(20);
 /// How long a peer may take to answer a close.
-pub(super) const CLOSE_WITHIN: Duration = Duration::from_secs(3);
+const CLOSE_WITHIN: Duration = Duration::from_secs(3);
 
 /// Bound an upgrade before anything is read.
 pub(super) fn bounded(upgrade: WebSocketUpgrade, most: usize) -> WebSocketUpgrade {
@@ -45,7 +46,16 @@ pub(super) async fn write(mut sink: SplitSink<WebSocket, Message>, outbox: Arc<O
         let last = matches!(message, Message::Close(_));
         let written = tokio::time::timeout(WRITE_WITHIN, sink.send(message)).await;
         if last || !matches!(written, Ok(Ok(()))) {
+            // Whoever pushes here must not believe that it is read.
+            outbox.abandon();
             return;
         }
+    }
+}
+
+/// Wait for a writer whose outbox was closed; not for long.
+pub(super) async fn finish(mut writer: JoinHandle<()>) {
+    if tokio::time::timeout(CLOSE_WITHIN, &mut writer).await.is_err() {
+        writer.abort();
     }
 }

@@ -17,7 +17,7 @@ use gc_protocol::{Destination, Ending, RawEnvelope, Refusal, Sender, decode, enc
 use gc_session::Phase;
 use gc_session::relay::JoinRefusal;
 use gc_session::throttle::InputThrottle;
-use gc_store::Store;
+use gc_store::{Status, Store};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -25,12 +25,17 @@ use super::agent_socket::{micros, too_large};
 use super::links::{ViewerLink, end};
 use super::outbox::Outbox;
 use super::session::{Joining, Session};
-use super::socket::{CLOSE_WITHIN, HELLO_WITHIN, bounded, write};
+use super::socket::{HELLO_WITHIN, bounded, finish, write};
 use crate::app::App;
 use crate::auth::viewer_token::Claims;
 use crate::error::ApiError;
 use crate::request::{ClientAddress, Query};
 
+/// Largest message that steers or types, in bytes.
+const STEERING: usize = 4 << 10;
+/// Acknowledgements, refreshes and the like that a viewer may send in a second:
+/// more than any screen has pictures.
+const STEERING_PER_SECOND: u32 = 500;
 /// How often an open socket's right to be there is looked at again.
 const RECHECK: Duration = Duration::from_secs(15);
 
@@ -58,7 +63,10 @@ pub(crate) async fn upgrade(
                 let detail = format!("Ask for the subprotocol {}.", limits::SUBPROTOCOL);
                 return ApiError::bad_request("SUBPROTOCOL_REQUIRED", detail).into_response();
             }
-            upgrade.on_upgrade(move |socket| serve(app, socket, claims, session, client))
+            upgrade.on_upgrade(move |socket| async move {
+                let sockets = app.sockets.clone();
+                sockets.track_future(serve(app, socket, claims, session, client)).await;
+            })
         }
         Err(error) => error.into_response(),
     }
@@ -108,7 +116,8 @@ async fn stands(store: &Store, claims: &Claims, now: i64) -> Result<bool, gc_sto
     let login = store.login_by_id(claims.login_id, now).await?;
     let user = store.user(claims.user_id).await?.filter(|user| user.enabled);
     let (Some(login), Some(user)) = (login, user) else { return Ok(false) };
-    let Some(row) = store.session(claims.session_id).await? else { return Ok(false) };
+    let row = store.session(claims.session_id).await?.filter(|row| row.status != Status::Ended.as_str());
+    let Some(row) = row else { return Ok(false) };
     let permissions = store.permissions(&user).await?;
     let view = SessionView {
         is_creator: row.created_by == Some(user.id),
@@ -138,6 +147,7 @@ async fn serve(app: Arc<App>, socket: WebSocket, claims: Claims, session: Arc<Se
         Ok((viewer, access)) => {
             let mut reader = Reader {
                 throttle: InputThrottle::new(app.clock.now()),
+                steering: Steering::default(),
                 app: app.clone(),
                 session,
                 claims,
@@ -147,14 +157,19 @@ async fn serve(app: Arc<App>, socket: WebSocket, claims: Claims, session: Arc<Se
                 refused: 0,
                 chats: Vec::new(),
             };
-            reader.run(stream).await;
+            // What was revoked while the viewer introduced itself found no link to
+            // close: look once more now that there is one.
+            if matches!(stands(&app.store, &reader.claims, app.clock.wall()).await, Ok(true)) {
+                reader.run(stream).await;
+            } else {
+                end(&outbox, Ending::CredentialEnded, "Your login has ended.");
+            }
             reader.session.left(&app, viewer).await;
         }
         Err((ending, text)) => end(&outbox, ending, &text),
     }
     end(&outbox, Ending::Normal, "");
-    // The writer ends by itself: the outbox is closed.
-    let _: Result<_, _> = tokio::time::timeout(CLOSE_WITHIN, writer).await;
+    finish(writer).await;
 }
 
 fn read_hello(bytes: Bytes) -> Result<(ViewerHello, u32), String> {
@@ -201,6 +216,24 @@ async fn join(
     })
 }
 
+/// Acknowledgements, refreshes and the like within one second.
+#[derive(Default)]
+struct Steering {
+    second: Duration,
+    count: u32,
+}
+
+impl Steering {
+    /// Whether one more may pass.
+    fn take(&mut self, now: Duration) -> bool {
+        if now.saturating_sub(self.second) >= Duration::from_secs(1) {
+            *self = Self { second: now, count: 0 };
+        }
+        self.count += 1;
+        self.count <= STEERING_PER_SECOND
+    }
+}
+
 struct Reader {
     app: Arc<App>,
     session: Arc<Session>,
@@ -209,6 +242,7 @@ struct Reader {
     access: Access,
     outbox: Arc<Outbox>,
     throttle: InputThrottle,
+    steering: Steering,
     refused: u32,
     chats: Vec<Duration>,
 }
@@ -304,11 +338,19 @@ impl Reader {
             Access::Control => Sender::ControlViewer,
         };
         match route(raw.field(), sender) {
+            // Input and what steers the picture are small; what is not is no such
+            // thing, whatever fields it may hide.
+            Ok(Destination::AgentInput | Destination::Agent) if raw.bytes().len() > STEERING => {
+                Err((Ending::TooLarge, "A message was larger than its kind may be."))
+            }
             Ok(Destination::AgentInput) => self
                 .throttle
                 .offer(raw.field(), raw.bytes().clone())
                 .map_err(|_| (Ending::Flooding, "Too much input at once.")),
             Ok(Destination::Agent) => {
+                if !self.steering.take(self.app.clock.now()) {
+                    return Err((Ending::Flooding, "Too many messages at once."));
+                }
                 self.session.with_links(|all| all.forward_to_agent(self.viewer, raw.bytes()));
                 Ok(())
             }
