@@ -24,7 +24,8 @@ mod tests {
 
     #[test]
     fn shortest_form_only() {
-        let table: [(&[u8], Option<(u64, usize)>); 9] = [
+        type Row<'a> = (&'a [u8], Option<(u64, usize)>);
+        let table: [Row<'_>; 9] = [
             (&[], None),
             (&[0], Some((0, 1))),
             (&[0x7f, 9], Some((127, 1))),

@@ -93,7 +93,7 @@ impl Worker {
     pub(super) fn take(&mut self, header: AgentHeader, raw: &RawEnvelope) {
         if header.peer == RELAY {
             match raw.decode() {
-                Ok(Some(body)) => self.from_relay(body),
+                Ok(Some(body)) => self.of_relay(body),
                 Ok(None) => {}
                 Err(error) => tracing::warn!(%error, "a message of the relay is malformed"),
             }
@@ -129,7 +129,7 @@ impl Worker {
         }
     }
 
-    fn from_relay(&mut self, body: Body) {
+    fn of_relay(&mut self, body: Body) {
         match body {
             Body::ConsentRequest(request) => self.presence.ask(request),
             Body::ViewerJoined(joined) => {
