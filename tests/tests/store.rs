@@ -5,8 +5,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use gc_access::{Access, Permission, Role, Secret, SupportCode};
 use gc_store::{
-    AuditFilter, ConsentState, NewAudit, NewCode, NewUser, SessionChange, SessionFilter, Status, Store, StoreError,
-    UserChange, UserRow,
+    AuditFilter, ConsentState, EndsLogins, NewAudit, NewCode, NewUser, SessionChange, SessionFilter, Status, Store,
+    StoreError, UserChange, UserRow,
 };
 use gc_tests::TestDatabase;
 use serde_json::json;
@@ -188,11 +188,7 @@ mod checks {
         ensure!(found.id == ada.id && found.username == "Ada" && found.display_name == "Ada Ünïcode 😀");
         ensure!(found.created_at == NOW && found.enabled && found.last_login_at.is_none(), "{found:?}");
         ensure!(store.user_by_name("nobody").await?.is_none());
-        let extra = UserChange {
-            permissions: Some(vec![Permission::ViewAudit]),
-            last_login_at: Some(NOW + 1),
-            ..UserChange::default()
-        };
+        let extra = UserChange { permissions: Some(vec![Permission::ViewAudit]), ..UserChange::default() };
         let changed = store.change_user(ada.id, extra).await?.context("nobody")?;
         ensure!(changed.last_login_at == Some(NOW + 1));
         let permissions = store.permissions(&changed).await?;
@@ -215,9 +211,11 @@ mod checks {
         ensure!(store.waiting_code(&code("abc def ghj")?, last).await?.is_some());
         ensure!(store.waiting_code(&code("ABC-DEF-GHJ")?, over).await?.is_none());
         ensure!(store.consume_code(&code("ABC-DEF-GHJ")?, over).await?.is_none(), "used after its time");
-        ensure!(store.expire_codes(last).await?.is_empty());
-        ensure!(store.expire_codes(over).await? == [made.session.id]);
-        ensure!(store.expire_codes(over).await?.is_empty(), "it expires once");
+        ensure!(store.expire_codes("expired", last).await?.is_empty());
+        ensure!(store.expire_codes("expired", over).await? == [made.session.id]);
+        let ended = store.session(made.session.id).await?.context("gone")?;
+        ensure!(ended.status == "ended" && ended.end_reason.as_deref() == Some("expired"), "{ended:?}");
+        ensure!(store.expire_codes("expired", over).await?.is_empty(), "it expires once");
         ensure!(store.consume_code(&code("ABC-DEF-GHJ")?, NOW + 1).await?.is_none(), "used after it expired");
         // The symbols are free again.
         store.create_code(new_code("ABC-DEF-GHJ", technician.id)?, over).await?;
@@ -233,7 +231,10 @@ mod checks {
             let text = "ABC-DEF-GHJ";
             let made = store.create_code(new_code(text, technician.id)?, NOW).await?;
             let code = code(text)?;
-            let (used, cancelled) = tokio::join!(store.consume_code(&code, NOW), store.cancel_code(&made, NOW));
+            let (used, cancelled) = tokio::join!(
+                store.consume_code(&code, NOW),
+                store.cancel_code(made.code.id, made.session.id, "cancelled", NOW)
+            );
             let (used, cancelled) = (used?.is_some(), cancelled?);
             ensure!(used != cancelled, "used: {used}, cancelled: {cancelled}");
             let row = store.codes(None, 1).await?.pop().context("no code")?;
@@ -355,34 +356,53 @@ mod checks {
     pub(super) async fn logins_end_at_their_time(store: Store) -> Result<()> {
         let ada = user(&store, "ada", Role::Operator).await?;
         let secret = |byte| Secret::random("", &[byte; 32]).hash();
-        let first = store.add_login(ada.id, secret(1), NOW, NOW + 1000).await?;
-        let second = store.add_login(ada.id, secret(2), NOW, NOW + 2000).await?;
+        let first = store.add_login(&ada, secret(1), NOW, NOW + 1000).await?.context("refused")?.id;
+        let second = store.add_login(&ada, secret(2), NOW, NOW + 2000).await?.context("refused")?.id;
         let found = store.login(secret(1), NOW + 999).await?.context("not found")?;
         ensure!(found.id == first && found.user_id == ada.id && found.expires_at == NOW + 1000, "{found:?}");
         ensure!(store.login(secret(1), NOW + 1000).await?.is_none(), "an expired login holds");
         ensure!(store.login_by_id(first, NOW + 1000).await?.is_none());
         ensure!(store.login(secret(3), NOW).await?.is_none());
-        store.remove_logins_of(ada.id, Some(second)).await?;
+        let change = UserChange { ends_logins: EndsLogins::AllBut(second), ..Default::default() };
+        store.change_user(ada.id, change).await?;
         ensure!(store.login(secret(1), NOW).await?.is_none() && store.login(secret(2), NOW).await?.is_some());
         store.remove_expired_logins(NOW + 2000).await?;
         ensure!(store.login_by_id(second, NOW).await?.is_none(), "an expired login stays in the table");
-        let third = store.add_login(ada.id, secret(4), NOW, NOW + 1000).await?;
-        store.remove_login(third).await?;
+        let third = store.add_login(&ada, secret(4), NOW, NOW + 1000).await?.context("refused")?;
+        store.remove_login(third.id).await?;
         ensure!(store.login(secret(4), NOW).await?.is_none());
+        // Somebody whose password was right a moment ago, and is not now.
+        let reset = UserChange {
+            password_hash: Some("another".into()),
+            ends_logins: EndsLogins::All,
+            only_if_hash: Some(ada.password_hash.clone()),
+            ..Default::default()
+        };
+        ensure!(store.change_user(ada.id, reset.clone()).await?.is_some());
+        ensure!(store.change_user(ada.id, reset).await?.is_none(), "an old hash still counts");
+        ensure!(store.add_login(&ada, secret(5), NOW, NOW + 1000).await?.is_none(), "an old password lets in");
+        let fresh = store.user(ada.id).await?.context("gone")?;
+        let disable = UserChange { enabled: Some(false), ..Default::default() };
+        store.change_user(ada.id, disable).await?;
+        ensure!(store.add_login(&fresh, secret(6), NOW, NOW + 1000).await?.is_none(), "a disabled user gets in");
         Ok(())
     }
 
     pub(super) async fn invitations_are_there_once(store: Store) -> Result<()> {
         let (ada, bob) = (user(&store, "ada", Role::Operator).await?, user(&store, "bob", Role::Operator).await?);
         let session = store.create_code(new_code("ABC-DEF-GHJ", ada.id)?, NOW).await?.session.id;
-        ensure!(!store.is_invited(session, bob.id).await?);
+        ensure!(!store.is_guest(session, bob.id).await?);
         let (one, two) =
             tokio::join!(store.invite(session, bob.id, ada.id, NOW), store.invite(session, bob.id, ada.id, NOW));
         ensure!(one? != two?, "one invitation, not two");
-        ensure!(store.is_invited(session, bob.id).await? && store.invited(session).await? == [bob.id]);
+        ensure!(store.invited(session).await? == [bob.id]);
+        ensure!(!store.is_guest(session, bob.id).await?, "an invitation counts before consent");
+        let accepted = SessionChange { accepted: Some(Some(Access::ViewOnly)), ..Default::default() };
+        store.change_session(session, accepted).await?;
+        ensure!(store.is_guest(session, bob.id).await?);
         ensure!(store.withdraw_invitation(session, bob.id).await?);
         ensure!(!store.withdraw_invitation(session, bob.id).await?);
-        ensure!(!store.is_invited(session, bob.id).await?);
+        ensure!(!store.is_guest(session, bob.id).await?);
         Ok(())
     }
 

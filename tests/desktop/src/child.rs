@@ -83,11 +83,12 @@ impl Drop for Child {
     }
 }
 
-/// The folder with the repository in it.
+/// The repository that this is run in. Found when it runs: build products are
+/// shared between checkouts.
 #[must_use]
 pub fn repository() -> PathBuf {
-    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().nth(2).unwrap_or(here).to_path_buf()
+    let here = std::env::current_dir().unwrap_or_default();
+    here.ancestors().find(|folder| folder.join("Cargo.lock").is_file()).unwrap_or(&here).to_path_buf()
 }
 
 /// A program that was built beside this one, or in the folder that the

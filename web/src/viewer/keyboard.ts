@@ -1,21 +1,12 @@
 // From key events to keys or characters.
-import type { Command } from "./messages";
-
-/** What each key types on the keyboard that scan codes are named after. */
-const PLAIN: Record<string, string> = {
-  Backquote: "`~", Minus: "-_", Equal: "=+", BracketLeft: "[{", BracketRight: "]}", Backslash: "\\|", Semicolon: ";:",
-  Quote: "'\"", Comma: ",<", Period: ".>", Slash: "/?", Space: "  ",
-  Digit1: "1!", Digit2: "2@", Digit3: "3#", Digit4: "4$", Digit5: "5%", Digit6: "6^", Digit7: "7&", Digit8: "8*", Digit9: "9(", Digit0: "0)",
-};
+import type { Command, Layout } from "./messages";
 
 export type TypingMode = "auto" | "keys" | "characters";
 
-function plain(code: string, shift: boolean): string | null {
-  if (/^Key[A-Z]$/.test(code)) {
-    const letter = code.slice(3);
-    return shift ? letter : letter.toLowerCase();
-  }
-  return PLAIN[code]?.[shift ? 1 : 0] ?? null;
+/** Whether the key types the same character on the remote machine as here. */
+function typesTheSame(event: KeyboardEvent, layout: Layout): boolean {
+  const level = (event.getModifierState("AltGraph") ? 2 : 0) + (event.shiftKey ? 1 : 0);
+  return layout[event.code]?.[level] === event.key;
 }
 
 export function modifiers(event: KeyboardEvent | MouseEvent): number {
@@ -31,16 +22,15 @@ export class Keyboard {
   constructor(private send: (command: Command) => void) {}
 
   /** Whether the page should leave the event alone. */
-  press(event: KeyboardEvent, mode: TypingMode): boolean {
+  press(event: KeyboardEvent, mode: TypingMode, layout: Layout): boolean {
     // A character that is being composed arrives as text.
     if (event.isComposing || event.key === "Process" || event.key === "Dead") return true;
     const printable = [...event.key].length === 1;
     const altGraph = event.getModifierState("AltGraph");
     const shortcut = (event.ctrlKey || event.altKey || event.metaKey) && !altGraph;
     if (printable && !shortcut && mode !== "keys" && event.code !== "") {
-      const shift = event.shiftKey !== event.getModifierState("CapsLock") && /^Key/.test(event.code) ? true : event.shiftKey;
-      const same = plain(event.code, shift) === event.key || /^Numpad/.test(event.code);
-      if (mode === "characters" || !same || altGraph) {
+      const numpad = event.code.startsWith("Numpad");
+      if (mode === "characters" || !(numpad || typesTheSame(event, layout))) {
         this.send({ type: "text", text: event.key });
         return false;
       }

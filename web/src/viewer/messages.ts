@@ -15,6 +15,9 @@ export interface Display {
   primary: boolean;
 }
 
+/** What the remote keys type, by `KeyboardEvent.code`: alone, with Shift, with AltGr, with both. */
+export type Layout = Record<string, string[]>;
+
 export type Command =
   | { type: "canvas"; canvas: OffscreenCanvas }
   | { type: "open"; url: string; token: string }
@@ -47,6 +50,7 @@ export type Report =
   | { type: "stream"; display: number; obstacle: string; displays: Display[] }
   | { type: "chat"; from: string; text: string; from_person: boolean }
   | { type: "cursor"; visible: boolean; width: number; height: number; x: number; y: number; rgba: Uint8ClampedArray<ArrayBuffer> }
+  | { type: "layout"; keys: Layout }
   | { type: "pointer"; x: number; y: number }
   | { type: "goodbye"; code: number; text: string; reason: string; may_retry: boolean; retry_after: number }
   | { type: "closed"; code: number; said_goodbye: boolean }

@@ -23,6 +23,11 @@ export function Stage({ holder, pointer, state, send, scale, typing, inControl, 
   const keys = useRef<HTMLTextAreaElement>(null);
   const [room, setRoom] = useState({ width: 1, height: 1 });
   const keyboard = useMemo(() => new Keyboard(send), [send]);
+  // What holds keys must not begin anew because the layout became known.
+  const layout = useRef(state.layout);
+  useEffect(() => {
+    layout.current = state.layout;
+  }, [state.layout]);
 
   useLayoutEffect(() => {
     const element = stage.current;
@@ -92,7 +97,7 @@ export function Stage({ holder, pointer, state, send, scale, typing, inControl, 
     const field = keys.current;
     if (!field || !inControl) return;
     const down = (event: KeyboardEvent) => {
-      if (!keyboard.press(event, typing)) event.preventDefault();
+      if (!keyboard.press(event, typing, layout.current)) event.preventDefault();
     };
     const up = (event: KeyboardEvent) => {
       keyboard.release(event);

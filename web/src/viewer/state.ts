@@ -1,5 +1,5 @@
 // What the page knows of the session, changed by reports alone.
-import type { Access, Display, Person, Report, Statistics } from "./messages";
+import type { Access, Display, Layout, Person, Report, Statistics } from "./messages";
 
 export interface ViewerState {
   phase: "connecting" | "live" | "suspended" | "lost" | "ended";
@@ -16,6 +16,7 @@ export interface ViewerState {
   obstacle: string;
   notice: string;
   ended: string;
+  layout: Layout;
   chat: { from: string; text: string; own: boolean }[];
   unread: number;
   statistics: Statistics | null;
@@ -27,7 +28,7 @@ export interface ViewerState {
 
 export const initial: ViewerState = {
   phase: "connecting", viewer: 0, access: null, controller: 0, controllerName: "", machine: "", system: "", people: [],
-  displays: [], display: 0, size: null, obstacle: "", notice: "", ended: "", chat: [], unread: 0, statistics: null,
+  displays: [], display: 0, size: null, obstacle: "", notice: "", ended: "", layout: {}, chat: [], unread: 0, statistics: null,
   attempt: 0, lostSince: 0, retryAfter: 0,
 };
 
@@ -70,6 +71,8 @@ export function reduce(state: ViewerState, change: Change): ViewerState {
         ...state, obstacle: change.obstacle, display: change.displays.length ? change.display : state.display,
         displays: change.displays.length ? change.displays : state.displays,
       };
+    case "layout":
+      return { ...state, layout: change.keys };
     case "size":
       return { ...state, size: { width: change.width, height: change.height }, display: change.display };
     case "chat": {

@@ -12,6 +12,7 @@ mod x11;
 
 use std::time::Duration;
 
+use gc_keys::KeyCap;
 use gc_screen::{Rect, Size};
 use gc_session::agent::Injection;
 
@@ -101,6 +102,9 @@ pub trait Input: Send {
     /// # Errors
     /// When the system refuses, in words for the technician.
     fn inject(&mut self, what: &Injection, displays: &[DisplayInfo]) -> Result<(), DesktopError>;
+
+    /// What the keys type, if that is new since it was last asked.
+    fn layout(&mut self) -> Option<Vec<KeyCap>>;
 }
 
 /// A question for the person.

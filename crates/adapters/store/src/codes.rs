@@ -3,11 +3,12 @@
 use gc_access::{Access, SupportCode};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use crate::entity::{code, session};
 use crate::model::{ConsentState, Source, Status, words};
+use crate::sessions::end_session;
 use crate::{Millis, Result, Store, tenancy};
 
 words! {
@@ -106,7 +107,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn waiting_code(&self, code: &SupportCode, now: Millis) -> Result<Option<StoredCode>> {
-        let row = code::Entity::find()
+        let row = tenancy::scoped(code::Entity::find(), code::Column::TenantId, tenancy::SEEDED)
             .filter(code::Column::CodeHash.eq(code.secret().hash().to_hex()))
             .filter(code::Column::Status.eq(CodeStatus::Waiting.as_str()))
             .filter(code::Column::ExpiresAt.gt(now))
@@ -124,16 +125,19 @@ impl Store {
     /// When the database fails.
     pub async fn consume_code(&self, code: &SupportCode, now: Millis) -> Result<Option<session::Model>> {
         let Some(stored) = self.waiting_code(code, now).await? else { return Ok(None) };
-        let won = self.leave_waiting(stored.code.id, CodeStatus::Consumed, now).await?;
-        if !won { Ok(None) } else { Ok(Some(stored.session)) }
+        let tx = self.begin().await?;
+        let won = leave_waiting(&tx, stored.code.id, CodeStatus::Consumed, now).await?;
+        tx.commit().await?;
+        Ok(won.then_some(stored.session))
     }
 
-    /// Take a code back; the id of its session where it still waited.
+    /// Take a code back, and end its session for `reason` in the same step;
+    /// `false` when it waits no more.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn cancel_code(&self, stored: &StoredCode, now: Millis) -> Result<bool> {
-        self.leave_waiting(stored.code.id, CodeStatus::Cancelled, now).await
+    pub async fn cancel_code(&self, code: Uuid, session: Uuid, reason: &'static str, now: Millis) -> Result<bool> {
+        self.end_waiting(code, session, CodeStatus::Cancelled, reason, now).await
     }
 
     /// Whether a session's code still waits.
@@ -141,37 +145,41 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn has_waiting_code(&self, session: Uuid) -> Result<bool> {
-        let query = code::Entity::find()
+        let query = tenancy::scoped(code::Entity::find(), code::Column::TenantId, tenancy::SEEDED)
             .filter(code::Column::SessionId.eq(session))
             .filter(code::Column::Status.eq(CodeStatus::Waiting.as_str()));
         Ok(query.one(&self.read).await?.is_some())
     }
 
-    /// Take back the code of a session, where it still waits.
+    /// Take back the code of a session, where it still waits, and end the
+    /// session with it. Whether it did.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn cancel_codes_of(&self, session: Uuid, now: Millis) -> Result<()> {
-        let query = code::Entity::find().filter(code::Column::SessionId.eq(session));
-        for row in query.all(&self.read).await? {
-            self.leave_waiting(row.id, CodeStatus::Cancelled, now).await?;
+    pub async fn cancel_code_of(&self, session: Uuid, reason: &'static str, now: Millis) -> Result<bool> {
+        let query = tenancy::scoped(code::Entity::find(), code::Column::TenantId, tenancy::SEEDED)
+            .filter(code::Column::SessionId.eq(session))
+            .filter(code::Column::Status.eq(CodeStatus::Waiting.as_str()));
+        match query.one(&self.read).await? {
+            Some(row) => self.cancel_code(row.id, session, reason, now).await,
+            None => Ok(false),
         }
-        Ok(())
     }
 
-    /// Mark codes whose time is over; their sessions' ids.
+    /// Mark codes whose time is over, and end their sessions for `reason` in
+    /// the same step; the sessions' ids.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn expire_codes(&self, now: Millis) -> Result<Vec<Uuid>> {
-        let due = code::Entity::find()
+    pub async fn expire_codes(&self, reason: &'static str, now: Millis) -> Result<Vec<Uuid>> {
+        let due = tenancy::scoped(code::Entity::find(), code::Column::TenantId, tenancy::SEEDED)
             .filter(code::Column::Status.eq(CodeStatus::Waiting.as_str()))
             .filter(code::Column::ExpiresAt.lte(now))
             .all(&self.read)
             .await?;
         let mut sessions = Vec::new();
         for row in due {
-            if self.leave_waiting(row.id, CodeStatus::Expired, now).await? {
+            if self.end_waiting(row.id, row.session_id, CodeStatus::Expired, reason, now).await? {
                 sessions.push(row.session_id);
             }
         }
@@ -190,16 +198,32 @@ impl Store {
         Ok(query.order_by_desc(code::Column::Id).limit(limit).all(&self.read).await?)
     }
 
-    async fn leave_waiting(&self, id: Uuid, to: CodeStatus, now: Millis) -> Result<bool> {
-        let mut update = code::Entity::update_many()
-            .col_expr(code::Column::Status, Expr::value(to.as_str()))
-            .col_expr(code::Column::Code, Expr::value(Option::<String>::None))
-            .filter(code::Column::Id.eq(id))
-            .filter(code::Column::Status.eq(CodeStatus::Waiting.as_str()));
-        if to == CodeStatus::Consumed {
-            update =
-                update.col_expr(code::Column::ConsumedAt, Expr::value(now)).filter(code::Column::ExpiresAt.gt(now));
+    async fn end_waiting(
+        &self,
+        code: Uuid,
+        session: Uuid,
+        to: CodeStatus,
+        reason: &'static str,
+        now: Millis,
+    ) -> Result<bool> {
+        let tx = self.begin().await?;
+        let left = leave_waiting(&tx, code, to, now).await?;
+        if left {
+            end_session(&tx, session, reason, now).await?;
         }
-        Ok(update.exec(&self.write).await?.rows_affected == 1)
+        tx.commit().await?;
+        Ok(left)
     }
+}
+
+async fn leave_waiting(db: &impl ConnectionTrait, id: Uuid, to: CodeStatus, now: Millis) -> Result<bool> {
+    let mut update = code::Entity::update_many()
+        .col_expr(code::Column::Status, Expr::value(to.as_str()))
+        .col_expr(code::Column::Code, Expr::value(Option::<String>::None))
+        .filter(code::Column::Id.eq(id))
+        .filter(code::Column::Status.eq(CodeStatus::Waiting.as_str()));
+    if to == CodeStatus::Consumed {
+        update = update.col_expr(code::Column::ConsumedAt, Expr::value(now)).filter(code::Column::ExpiresAt.gt(now));
+    }
+    Ok(update.exec(db).await?.rows_affected == 1)
 }

@@ -35,12 +35,16 @@ impl Store {
         Ok(invitation::Entity::delete_by_id((session, user)).exec(&self.write).await?.rows_affected > 0)
     }
 
-    /// Whether a user is invited.
+    /// Whether a user is invited to a session that the person has accepted:
+    /// before that an invitation shows nothing.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn is_invited(&self, session: Uuid, user: Uuid) -> Result<bool> {
-        Ok(invitation::Entity::find_by_id((session, user)).one(&self.read).await?.is_some())
+    pub async fn is_guest(&self, session: Uuid, user: Uuid) -> Result<bool> {
+        if invitation::Entity::find_by_id((session, user)).one(&self.read).await?.is_none() {
+            return Ok(false);
+        }
+        Ok(self.session(session).await?.is_some_and(|row| row.accepted_access.is_some()))
     }
 
     /// Who is invited to a session.

@@ -25,7 +25,7 @@ pub use model::{ConsentState, Page, SessionFilter, Source, Status};
 pub use open::Store;
 pub use sessions::SessionChange;
 pub use tokens::LoginToken;
-pub use users::{NewUser, UserChange};
+pub use users::{EndsLogins, NewUser, UserChange};
 
 /// Milliseconds since 1970, UTC.
 pub type Millis = i64;

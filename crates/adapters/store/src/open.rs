@@ -70,12 +70,15 @@ impl Store {
         Ok(())
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers and can be written to.
     ///
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<()> {
         self.read.execute_unprepared("SELECT 1").await?;
+        let tx = self.begin().await?;
+        tx.execute_unprepared("UPDATE tenants SET name = name WHERE name IS NULL").await?;
+        tx.rollback().await?;
         Ok(())
     }
 

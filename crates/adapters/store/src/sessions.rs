@@ -2,7 +2,9 @@
 
 use gc_access::{Access, SecretHash};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Query};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Query,
+};
 use uuid::Uuid;
 
 use crate::entity::{invitation, session};
@@ -93,7 +95,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn session_by_resume(&self, hash: SecretHash) -> Result<Option<session::Model>> {
-        let query = session::Entity::find()
+        let query = tenancy::scoped(session::Entity::find(), session::Column::TenantId, tenancy::SEEDED)
             .filter(session::Column::ResumeHash.eq(hash.to_hex()))
             .filter(session::Column::Status.ne(Status::Ended.as_str()));
         Ok(query.one(&self.read).await?)
@@ -104,7 +106,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn open_sessions(&self) -> Result<Vec<session::Model>> {
-        let query = session::Entity::find().filter(session::Column::Status.ne(Status::Ended.as_str()));
+        let query = tenancy::scoped(session::Entity::find(), session::Column::TenantId, tenancy::SEEDED)
+            .filter(session::Column::Status.ne(Status::Ended.as_str()));
         Ok(query.order_by_asc(session::Column::Id).all(&self.read).await?)
     }
 
@@ -121,9 +124,11 @@ impl Store {
                 .from(invitation::Entity)
                 .and_where(invitation::Column::UserId.eq(user))
                 .to_owned();
-            query = query.filter(
-                Condition::any().add(session::Column::CreatedBy.eq(user)).add(session::Column::Id.in_subquery(invited)),
-            );
+            // An invitation shows nothing before the person has accepted.
+            let guest = Condition::all()
+                .add(session::Column::AcceptedAccess.is_not_null())
+                .add(session::Column::Id.in_subquery(invited));
+            query = query.filter(Condition::any().add(session::Column::CreatedBy.eq(user)).add(guest));
         }
         if let Some(ended) = filter.ended {
             let word = Status::Ended.as_str();
@@ -139,4 +144,21 @@ impl Store {
         let next = more.then(|| items.last().map(|row| row.id)).flatten();
         Ok(Page { items, next })
     }
+}
+
+/// End a session's row, as part of a larger step.
+pub(crate) async fn end_session(db: &impl ConnectionTrait, id: Uuid, reason: &'static str, now: Millis) -> Result<()> {
+    let row = session::ActiveModel {
+        status: Set(Status::Ended.as_str().into()),
+        ended_at: Set(Some(now)),
+        end_reason: Set(Some(reason.into())),
+        resume_hash: Set(None),
+        ..Default::default()
+    };
+    let update = session::Entity::update_many()
+        .set(row)
+        .filter(session::Column::Id.eq(id))
+        .filter(session::Column::Status.ne(Status::Ended.as_str()));
+    update.exec(db).await?;
+    Ok(())
 }

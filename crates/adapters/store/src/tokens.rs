@@ -2,10 +2,11 @@
 
 use gc_access::SecretHash;
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
-use crate::entity::login_token;
+use crate::entity::{login_token, user};
 use crate::{Millis, Result, Store, tenancy};
 
 /// A login that holds.
@@ -20,22 +21,42 @@ pub struct LoginToken {
 }
 
 impl Store {
-    /// Remember a login.
+    /// Remember a login of `user`, whose password was verified against the
+    /// hash in that row. `None` when the row says otherwise by now: disabled,
+    /// removed, or with another password.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn add_login(&self, user: Uuid, hash: SecretHash, now: Millis, expires_at: Millis) -> Result<Uuid> {
+    pub async fn add_login(
+        &self,
+        user: &user::Model,
+        hash: SecretHash,
+        now: Millis,
+        expires_at: Millis,
+    ) -> Result<Option<LoginToken>> {
         let id = Uuid::now_v7();
+        let tx = self.begin().await?;
+        self.take_turns(&tx).await?;
+        let still = user::Entity::update_many()
+            .col_expr(user::Column::LastLoginAt, Expr::value(now))
+            .filter(user::Column::Id.eq(user.id))
+            .filter(user::Column::Enabled.eq(true))
+            .filter(user::Column::DeletedAt.is_null())
+            .filter(user::Column::PasswordHash.eq(&user.password_hash));
+        if still.exec(&tx).await?.rows_affected != 1 {
+            return Ok(None);
+        }
         let row = login_token::ActiveModel {
             id: Set(id),
             tenant_id: Set(tenancy::SEEDED),
-            user_id: Set(user),
+            user_id: Set(user.id),
             token_hash: Set(hash.to_hex()),
             created_at: Set(now),
             expires_at: Set(expires_at),
         };
-        login_token::Entity::insert(row).exec_without_returning(&self.write).await?;
-        Ok(id)
+        login_token::Entity::insert(row).exec_without_returning(&tx).await?;
+        tx.commit().await?;
+        Ok(Some(LoginToken { id, user_id: user.id, expires_at }))
     }
 
     /// The login with this hash, when it has not expired.
@@ -64,19 +85,6 @@ impl Store {
         Ok(())
     }
 
-    /// Forget a user's logins, all or all but one.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn remove_logins_of(&self, user: Uuid, but: Option<Uuid>) -> Result<()> {
-        let mut which = Condition::all().add(login_token::Column::UserId.eq(user));
-        if let Some(but) = but {
-            which = which.add(login_token::Column::Id.ne(but));
-        }
-        login_token::Entity::delete_many().filter(which).exec(&self.write).await?;
-        Ok(())
-    }
-
     /// Forget what has expired.
     ///
     /// # Errors
@@ -85,6 +93,16 @@ impl Store {
         login_token::Entity::delete_many().filter(login_token::Column::ExpiresAt.lte(now)).exec(&self.write).await?;
         Ok(())
     }
+}
+
+/// Forget a user's logins, all or all but one.
+pub(crate) async fn remove_logins(db: &impl ConnectionTrait, user: Uuid, but: Option<Uuid>) -> Result<()> {
+    let mut which = Condition::all().add(login_token::Column::UserId.eq(user));
+    if let Some(but) = but {
+        which = which.add(login_token::Column::Id.ne(but));
+    }
+    login_token::Entity::delete_many().filter(which).exec(db).await?;
+    Ok(())
 }
 
 fn valid(row: &login_token::Model, now: Millis) -> Option<LoginToken> {

@@ -6,6 +6,7 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, Pagin
 use uuid::Uuid;
 
 use crate::entity::{permission, user};
+use crate::tokens::remove_logins;
 use crate::{Millis, Result, Store, StoreError, tenancy};
 
 /// A user to create.
@@ -25,6 +26,18 @@ pub struct NewUser {
     pub must_change_password: bool,
 }
 
+/// Which of a user's logins end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EndsLogins {
+    /// None.
+    #[default]
+    None,
+    /// All but this one.
+    AllBut(Uuid),
+    /// All.
+    All,
+}
+
 /// What to change of a user; `None` leaves it.
 #[derive(Debug, Clone, Default)]
 pub struct UserChange {
@@ -40,8 +53,10 @@ pub struct UserChange {
     pub password_hash: Option<String>,
     /// Has to choose another at the next login.
     pub must_change_password: Option<bool>,
-    /// When they last logged in.
-    pub last_login_at: Option<Millis>,
+    /// Only where the password is still this one; else nothing changes.
+    pub only_if_hash: Option<String>,
+    /// Which logins end with it, in the same step.
+    pub ends_logins: EndsLogins,
     /// Remove the user.
     pub deleted_at: Option<Millis>,
 }
@@ -100,7 +115,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn user_by_name(&self, username: &str) -> Result<Option<user::Model>> {
-        let query = user::Entity::find()
+        let query = tenancy::scoped(user::Entity::find(), user::Column::TenantId, tenancy::SEEDED)
             .filter(user::Column::UsernameKey.eq(key(username)))
             .filter(user::Column::DeletedAt.is_null());
         Ok(query.one(&self.read).await?)
@@ -137,8 +152,9 @@ impl Store {
         Ok(Permissions::new(role, extra))
     }
 
-    /// Change a user. `None` when there is none of this id; refuses to take
-    /// the last enabled administrator away.
+    /// Change a user. `None` when there is none of this id, or the password
+    /// is another one by now; refuses to take the last enabled administrator
+    /// away.
     ///
     /// # Errors
     /// [`StoreError::Duplicate`] when it was the last administrator.
@@ -147,6 +163,9 @@ impl Store {
         self.take_turns(&tx).await?;
         let query = tenancy::scoped(user::Entity::find_by_id(id), user::Column::TenantId, tenancy::SEEDED);
         let Some(row) = query.filter(user::Column::DeletedAt.is_null()).one(&tx).await? else { return Ok(None) };
+        if change.only_if_hash.is_some_and(|hash| hash != row.password_hash) {
+            return Ok(None);
+        }
         let mut row: user::ActiveModel = row.into();
         if let Some(name) = change.display_name {
             row.display_name = Set(name);
@@ -163,9 +182,6 @@ impl Store {
         if let Some(must) = change.must_change_password {
             row.must_change_password = Set(must);
         }
-        if let Some(at) = change.last_login_at {
-            row.last_login_at = Set(Some(at));
-        }
         if let Some(at) = change.deleted_at {
             row.deleted_at = Set(Some(at));
         }
@@ -177,15 +193,20 @@ impl Store {
         if admins(&tx).await? == 0 {
             return Err(StoreError::Duplicate);
         }
+        match change.ends_logins {
+            EndsLogins::None => {}
+            EndsLogins::AllBut(login) => remove_logins(&tx, id, Some(login)).await?,
+            EndsLogins::All => remove_logins(&tx, id, None).await?,
+        }
         tx.commit().await?;
         Ok(Some(row))
     }
 }
 
 impl Store {
-    /// What counts administrators takes turns: SQLite's transactions do so by
+    /// What depends on several users' rows, or on one that may change, takes turns: SQLite's transactions do so by
     /// themselves, PostgreSQL's are told to.
-    async fn take_turns(&self, tx: &impl ConnectionTrait) -> Result<()> {
+    pub(crate) async fn take_turns(&self, tx: &impl ConnectionTrait) -> Result<()> {
         if self.is_postgres() {
             tx.execute_unprepared("SELECT pg_advisory_xact_lock(7203001)").await?;
         }

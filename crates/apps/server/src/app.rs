@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use gc_access::SecretHash;
 use gc_bus::{Bus, Notice};
+use gc_session::EndReason;
 use gc_store::{NewAudit, Store};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -29,8 +29,8 @@ pub(crate) struct App {
     pub(crate) hub: Hub,
     pub(crate) web: Web,
     pub(crate) clients: Clients,
-    /// Hash of the one-time set-up token while no administrator exists.
-    pub(crate) setup: Mutex<Option<SecretHash>>,
+    /// Whoever sets the server up takes turns.
+    pub(crate) setup: Mutex<()>,
     pub(crate) bus: Box<dyn Bus>,
     pub(crate) audit_failures: AtomicU64,
     pub(crate) shutdown: CancellationToken,
@@ -49,6 +49,18 @@ impl App {
             self.audit_failures.fetch_add(1, Ordering::Relaxed);
             tracing::error!(event = name, %error, "an audit row could not be written");
         }
+    }
+
+    /// A session that no agent ever reached is over: write it down, tell it.
+    pub(crate) async fn ended(&self, id: Uuid, created_by: Option<Uuid>, reason: EndReason) {
+        self.audit(NewAudit {
+            event: "session_ended",
+            session_id: Some(id),
+            details: Some(serde_json::json!({ "reason": reason.as_str() })),
+            ..Default::default()
+        })
+        .await;
+        self.changed(id, created_by).await;
     }
 
     /// Tell dashboards that a session changed.

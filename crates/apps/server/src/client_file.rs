@@ -1,9 +1,13 @@
 //! The client programs that people download, with the deployment anchor filled
 //! in: which server they belong to and which identity it has.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
+use tokio::sync::Mutex;
 
 /// Marks the reserved block of a client; what follows is the block's room.
 const MARK: &[u8; 32] = b"GURUCONNECT-DEPLOYMENT-ANCHOR-V1";
@@ -32,28 +36,91 @@ pub fn fill_anchor(client: &[u8], url: &str, identity: &[u8; 32], product: &str)
     Ok(filled)
 }
 
+/// A system that a client runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum System {
+    Windows,
+    Linux,
+}
+
+impl System {
+    /// The released client's file.
+    fn source(self) -> &'static str {
+        match self {
+            Self::Windows => "guruconnect.exe",
+            Self::Linux => "guruconnect",
+        }
+    }
+
+    /// What is downloaded of it: the program, or an archive that keeps the
+    /// execute bit.
+    fn packed(self, client: Vec<u8>) -> Result<Vec<u8>> {
+        match self {
+            Self::Windows => Ok(client),
+            Self::Linux => archive(&client).context("an archive could not be made"),
+        }
+    }
+}
+
+fn archive(client: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut builder = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default()));
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(0o755);
+    header.set_size(client.len() as u64);
+    builder.append_data(&mut header, "GuruConnect", client)?;
+    builder.into_inner()?.finish()
+}
+
 /// Where the clients are, and what goes into them.
 pub(crate) struct Clients {
     folder: Option<PathBuf>,
     identity: [u8; 32],
+    /// What was made last for each system: anybody may ask for it.
+    made: Mutex<HashMap<System, Made>>,
+}
+
+/// A download that was made, and of what.
+struct Made {
+    of: Source,
+    bytes: Bytes,
+}
+
+#[derive(PartialEq, Eq)]
+struct Source {
+    url: String,
+    changed: SystemTime,
+    length: u64,
 }
 
 impl Clients {
     pub(crate) fn new(folder: Option<PathBuf>, identity: [u8; 32]) -> Self {
-        Self { folder, identity }
+        Self { folder, identity, made: Mutex::default() }
     }
 
-    /// A client, anchored to `url`; `None` when this server offers none.
-    pub(crate) async fn read(&self, name: &str, url: &str) -> Result<Option<Vec<u8>>> {
+    /// The download for a system, anchored to `url`; `None` when this server
+    /// offers none. Made once for each client file; those who ask meanwhile
+    /// wait for the same.
+    pub(crate) async fn download(&self, system: System, url: &str) -> Result<Option<Bytes>> {
         let Some(folder) = &self.folder else { return Ok(None) };
-        let client = match tokio::fs::read(folder.join(name)).await {
-            Ok(client) => client,
+        let path = folder.join(system.source());
+        let found = match tokio::fs::metadata(&path).await {
+            Ok(found) => found,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
         };
+        let of = Source { url: url.to_owned(), changed: found.modified()?, length: found.len() };
+        let mut made = self.made.lock().await;
+        if let Some(before) = made.get(&system).filter(|before| before.of == of) {
+            return Ok(Some(before.bytes.clone()));
+        }
         let (url, identity) = (url.to_owned(), self.identity);
-        let filled = tokio::task::spawn_blocking(move || fill_anchor(&client, &url, &identity, "GuruConnect"));
-        Ok(Some(filled.await??))
+        let making = tokio::task::spawn_blocking(move || {
+            let client = std::fs::read(path)?;
+            system.packed(fill_anchor(&client, &url, &identity, "GuruConnect")?)
+        });
+        let bytes = Bytes::from(making.await??);
+        made.insert(system, Made { of, bytes: bytes.clone() });
+        Ok(Some(bytes))
     }
 }
 

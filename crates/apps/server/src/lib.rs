@@ -20,7 +20,7 @@ mod web;
 
 pub use client_file::fill_anchor;
 pub use config::Config;
-pub use serve::{Running, migrate, start};
+pub use serve::{Running, fresh_setup, migrate, start};
 
 /// The API's description, as it is served.
 #[must_use]

@@ -127,12 +127,15 @@ async fn main() -> Result<()> {
             .await
         }
         Some(Command::Serve(options)) => serve(options).await,
-        Some(Command::Setup(options) | Command::Migrate(options)) => {
-            match guruconnect_server::migrate(&options.config()?).await? {
-                false => say("the database is up to date; start the server and use the set-up link that it prints")?,
-                true => say("the database is up to date; there is an administrator")?,
+        Some(Command::Setup(options)) => {
+            match guruconnect_server::fresh_setup(&options.config()?, &Clock::system()).await? {
+                Some(link) => say(&format!("setup: {}", link.expose())),
+                None => say("there is an administrator: set-up is over"),
             }
-            Ok(())
+        }
+        Some(Command::Migrate(options)) => {
+            guruconnect_server::migrate(&options.config()?).await?;
+            say("the database is up to date")
         }
         Some(Command::Client(options)) => client(&options),
         Some(Command::Openapi) => say(&guruconnect_server::openapi().to_pretty_json()?),

@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::auth::limits::Limits;
+use crate::auth::setup_token;
 use crate::auth::viewer_token::ViewerTokens;
 use crate::client_file::Clients;
 use crate::clock::Clock;
@@ -65,14 +66,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
     let url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
-    let (setup_hash, setup) = if store.has_admin().await? {
-        (None, None)
-    } else {
-        let mut bits = [0; 32];
-        getrandom::fill(&mut bits).context("the random source failed")?;
-        let token = Secret::random("", &bits);
-        (Some(token.hash()), Some(Secret::new(format!("{url}/setup#{}", token.expose()))))
-    };
+    let setup = setup_token::issue(&store, clock.wall()).await?.map(|token| setup_link(&url, &token));
     let shutdown = CancellationToken::new();
     let app = Arc::new(App {
         limits: Limits::new(&clock),
@@ -80,7 +74,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
         hub: Hub::default(),
         web: Web::new(),
         clients: Clients::new(config.clients.clone(), identity.verifying_key().to_bytes()),
-        setup: Mutex::new(setup_hash),
+        setup: Mutex::new(()),
         bus: Box::new(gc_bus::InProcess::default()),
         audit_failures: AtomicU64::new(0),
         shutdown: shutdown.clone(),
@@ -96,13 +90,27 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
     Ok(Running { address, url, setup, shutdown, task })
 }
 
-/// Bring the database up to date and touch nothing else. Whether there is an
-/// administrator.
+/// Bring the database up to date and touch nothing else.
 ///
 /// # Errors
 /// When the database cannot be opened.
-pub async fn migrate(config: &Config) -> Result<bool> {
-    Ok(open_store(config).await?.has_admin().await?)
+pub async fn migrate(config: &Config) -> Result<()> {
+    open_store(config).await.map(drop)
+}
+
+/// A fresh set-up link; the one before is worth nothing then. `None` when there
+/// is an administrator.
+///
+/// # Errors
+/// When the database cannot be opened.
+pub async fn fresh_setup(config: &Config, clock: &Clock) -> Result<Option<Secret>> {
+    let url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.listen));
+    let token = setup_token::issue(&open_store(config).await?, clock.wall()).await?;
+    Ok(token.map(|token| setup_link(&url, &token)))
+}
+
+fn setup_link(url: &str, token: &Secret) -> Secret {
+    Secret::new(format!("{url}/setup#{}", token.expose()))
 }
 
 async fn open_store(config: &Config) -> Result<Store> {
@@ -164,12 +172,12 @@ async fn sweep(app: Arc<App>) {
             () = app.shutdown.cancelled() => return,
         }
         let now = app.clock.wall();
-        match app.store.expire_codes(now).await {
+        match app.store.expire_codes(EndReason::Expired.as_str(), now).await {
             Ok(expired) => {
-                for session in expired {
-                    if let Err(error) = app.hub.end(&app, session, EndReason::Expired).await {
-                        tracing::error!(session_id = %session, %error, "an expired session could not be ended");
-                    }
+                for id in expired {
+                    // Whoever made it hears of it; unknown, administrators do.
+                    let row = app.store.session(id).await.ok().flatten();
+                    app.ended(id, row.and_then(|row| row.created_by), EndReason::Expired).await;
                 }
             }
             Err(error) => tracing::error!(%error, "expired codes could not be looked for"),

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use gc_keys::by_scan_code;
 use gc_protocol::limits;
-use gc_protocol::messages::{Body, Disconnect, SessionPhase, ViewerJoined};
+use gc_protocol::messages::{Body, Disconnect, KeyboardLayout, SessionPhase, ViewerJoined};
 use gc_session::from_mode;
 use js_sys::{Array, Object, Reflect, Uint8ClampedArray};
 use wasm_bindgen::JsValue;
@@ -106,11 +107,29 @@ pub(crate) fn body(body: &Body) -> Option<JsValue> {
                 ("rgba", Uint8ClampedArray::from(pixels).into()),
             ])
         }
+        Body::KeyboardLayout(layout) => object([("type", "layout".into()), ("keys", keys(layout).into())]),
         Body::CursorPosition(position) => {
             object([("type", "pointer".into()), ("x", position.x.into()), ("y", position.y.into())])
         }
         _ => return None,
     })
+}
+
+/// What each key types, by its `KeyboardEvent.code`: four characters or empty
+/// strings, as in [`gc_keys::KeyCap`].
+fn keys(layout: &KeyboardLayout) -> Object {
+    let keys = Object::new();
+    for cap in layout.caps.iter().take(limits::KEY_CAPS) {
+        let key = u16::try_from(cap.scan_code).ok().and_then(|scan| by_scan_code(scan.into(), false));
+        let Some(key) = key else { continue };
+        let types = [cap.plain, cap.shift, cap.alt_gr, cap.alt_gr_shift].map(|typed| {
+            let typed = char::from_u32(typed).filter(|typed| !typed.is_control());
+            JsValue::from(typed.map_or_else(String::new, String::from))
+        });
+        // Setting a field of a fresh object cannot fail.
+        let _: Result<bool, JsValue> = Reflect::set(&keys, &key.code.into(), &types.into_iter().collect::<Array>());
+    }
+    keys
 }
 
 pub(crate) fn goodbye(goodbye: &Disconnect) -> JsValue {

@@ -115,6 +115,13 @@ impl Permissions {
         self.role.permissions().contains(&permission) || self.extra.contains(&permission)
     }
 
+    /// Whether somebody with these may be managed by this user: nobody gives
+    /// or takes what they do not have.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        (self.role == Role::Admin || other.role != Role::Admin) && other.list().iter().all(|item| self.has(*item))
+    }
+
     /// Everything the user may do, in order.
     #[must_use]
     pub fn list(&self) -> Vec<Permission> {
@@ -147,6 +154,15 @@ mod tests {
             (Role::EndUser, Permission::View, false),
         ] {
             assert_eq!(may(role, permission), expected, "{role:?} {permission:?}");
+        }
+        let manager = Permissions::new(Role::Operator, vec![Permission::ManageUsers]);
+        for (role, extra, covered) in [
+            (Role::Operator, vec![], true),
+            (Role::Viewer, vec![Permission::Control], true),
+            (Role::Operator, vec![Permission::ViewAudit], false),
+            (Role::Admin, vec![], false),
+        ] {
+            assert_eq!(manager.covers(&Permissions::new(role, extra)), covered, "{role:?}");
         }
         assert!(!Permissions::new(Role::EndUser, vec![Permission::View]).has(Permission::View));
         assert!(Permissions::new(Role::Viewer, vec![Permission::CreateCodes]).has(Permission::CreateCodes));

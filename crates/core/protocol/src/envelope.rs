@@ -140,6 +140,7 @@ bodies!(
     TerminalData,
     InputReset,
     CursorShape,
+    KeyboardLayout,
     RefreshRequest,
     SpecialKey,
     AgentHello,

@@ -36,6 +36,8 @@ pub const CHAT_LINE: usize = 2000;
 pub const DISPLAY_EDGE: u32 = 16_384;
 /// Most displays of one machine.
 pub const DISPLAYS: usize = 16;
+/// Keys of one keyboard that type characters.
+pub const KEY_CAPS: usize = 128;
 /// Largest cursor edge in pixels.
 pub const CURSOR_EDGE: u32 = 256;
 /// Longest name of a host, person or system shown to anybody, in characters.

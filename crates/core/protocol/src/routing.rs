@@ -93,6 +93,7 @@ const TABLE: &[Row] = &[
     row(16, "CursorShape",          VIEWERS, NO,      NO,      NO),
     row(17, "RefreshRequest",       NO,      AGENT,   AGENT,   NO),
     row(18, "SpecialKey",           NO,      INPUT,   NO,      NO),
+    row(19, "KeyboardLayout",       VIEWERS, NO,      NO,      NO),
     row(20, "AgentHello",           RELAY,   NO,      NO,      NO),
     row(21, "AgentWelcome",         NO,      NO,      NO,      NO),
     row(22, "ViewerHello",          NO,      RELAY,   RELAY,   RELAY),
@@ -172,7 +173,7 @@ mod tests {
         let watcher = [2, 9, 10, 17, 22, 30, 32, 35];
         let input = [3, 4, 5, 6, 7, 15, 18];
         let controller = [31, 37];
-        let agent = [1, 8, 9, 10, 16, 20, 24, 27, 32, 34, 35, 36, 81];
+        let agent = [1, 8, 9, 10, 16, 19, 20, 24, 27, 32, 34, 35, 36, 81];
         let files = [9, 10, 22, 32];
         for field in 0..600 {
             let may = |sender| route(field, sender).is_ok();

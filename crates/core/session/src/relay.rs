@@ -21,6 +21,9 @@ use crate::to_mode;
 /// A viewer's number in its session, from 1.
 pub type ViewerId = u32;
 
+/// How long a person who said no is left in peace.
+pub const PEACE: Duration = Duration::from_secs(30);
+
 /// Most viewers of one session.
 pub const MOST_VIEWERS: usize = 16;
 
@@ -153,6 +156,8 @@ pub enum AskRefusal {
     Asking,
     /// It was accepted before.
     AlreadyAccepted,
+    /// The person has just said no: not before this much time has passed.
+    JustRefused(Duration),
 }
 
 /// Why somebody cannot look in.
@@ -195,6 +200,7 @@ pub struct RelaySession {
     phase: Phase,
     question: Option<Question>,
     questions: u32,
+    peace_until: Duration,
     viewers: BTreeMap<ViewerId, Viewer>,
     controller: Option<ViewerId>,
     next_viewer: ViewerId,
@@ -213,6 +219,7 @@ impl RelaySession {
             phase: Phase::Waiting,
             question: None,
             questions: 0,
+            peace_until: Duration::ZERO,
             viewers: BTreeMap::new(),
             controller: None,
             next_viewer: 1,
@@ -321,6 +328,9 @@ impl RelaySession {
         if self.question.is_some() {
             return Err(AskRefusal::Asking);
         }
+        if now < self.peace_until {
+            return Err(AskRefusal::JustRefused(self.peace_until - now));
+        }
         let mut actions = self.ask(Access::Control, false, asker, now);
         actions.push(notice(SessionPhase::Asking, "The person is being asked to allow control."));
         Ok(actions)
@@ -335,7 +345,7 @@ impl RelaySession {
     }
 
     /// A verdict is in the database: now it holds.
-    pub fn verdict_stored(&mut self, verdict: Verdict) -> Vec<Action> {
+    pub fn verdict_stored(&mut self, verdict: Verdict, now: Duration) -> Vec<Action> {
         self.question = None;
         if matches!(self.phase, Phase::Ended(_) | Phase::Suspended { .. }) {
             return Vec::new();
@@ -345,6 +355,7 @@ impl RelaySession {
                 let timed_out = verdict.reason == ConsentReason::TimedOut;
                 return self.end(if timed_out { EndReason::TimedOut } else { EndReason::Denied });
             }
+            self.peace_until = now + PEACE;
             return vec![notice(SessionPhase::Refused, "The person did not allow control.")];
         }
         self.accepted = Some(self.accepted.map_or(verdict.access, |before| before.max(verdict.access)));

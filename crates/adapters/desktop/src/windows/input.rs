@@ -1,7 +1,7 @@
 //! Input by `SendInput`: keys by scan code, with the virtual key filled in as
 //! well (harmless on Windows, and Wine types nothing without it).
 
-use gc_keys::{Button, Key, Release, by_scan_code};
+use gc_keys::{Button, Key, KeyCap, Release, by_scan_code};
 use gc_session::agent::Injection;
 use windows::Win32::UI::Input::KeyboardAndMouse::{
     INPUT, INPUT_0, INPUT_KEYBOARD, INPUT_MOUSE, KEYBD_EVENT_FLAGS, KEYBDINPUT, KEYEVENTF_EXTENDEDKEY, KEYEVENTF_KEYUP,
@@ -14,11 +14,16 @@ use windows::Win32::UI::WindowsAndMessaging::{
     GetSystemMetrics, SM_CXVIRTUALSCREEN, SM_CYVIRTUALSCREEN, SM_XVIRTUALSCREEN, SM_YVIRTUALSCREEN,
 };
 
+use super::keyboard;
 use crate::{DesktopError, DisplayInfo, Input};
 
-pub(super) struct SendInput;
+/// Injects; `told` is the layout that was told last.
+#[derive(Default)]
+pub(super) struct SendInput {
+    told: Option<isize>,
+}
 
-fn keyboard(virtual_key: u16, scan: u16, flags: KEYBD_EVENT_FLAGS) -> INPUT {
+fn stroke(virtual_key: u16, scan: u16, flags: KEYBD_EVENT_FLAGS) -> INPUT {
     let ki = KEYBDINPUT { wVk: VIRTUAL_KEY(virtual_key), wScan: scan, dwFlags: flags, time: 0, dwExtraInfo: 0 };
     INPUT { r#type: INPUT_KEYBOARD, Anonymous: INPUT_0 { ki } }
 }
@@ -36,7 +41,7 @@ fn key(key: &Key, down: bool) -> INPUT {
     if !down {
         flags |= KEYEVENTF_KEYUP;
     }
-    keyboard(key.virtual_key, key.scan_code, flags)
+    stroke(key.virtual_key, key.scan_code, flags)
 }
 
 fn button(button: Button, down: bool) -> INPUT {
@@ -92,8 +97,8 @@ fn text(text: &str) -> Vec<INPUT> {
         }
         let mut units = [0; 2];
         for unit in character.encode_utf16(&mut units) {
-            inputs.push(keyboard(0, *unit, KEYEVENTF_UNICODE));
-            inputs.push(keyboard(0, *unit, KEYEVENTF_UNICODE | KEYEVENTF_KEYUP));
+            inputs.push(stroke(0, *unit, KEYEVENTF_UNICODE));
+            inputs.push(stroke(0, *unit, KEYEVENTF_UNICODE | KEYEVENTF_KEYUP));
         }
     }
     inputs
@@ -125,5 +130,11 @@ impl Input for SendInput {
                 by_scan_code(*scan_code, *extended).map_or(Ok(()), |which| send(&[key(which, false)]))
             }
         }
+    }
+
+    fn layout(&mut self) -> Option<Vec<KeyCap>> {
+        let (id, caps) = keyboard::in_force(self.told)?;
+        self.told = Some(id);
+        Some(caps)
     }
 }

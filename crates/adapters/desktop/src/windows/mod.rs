@@ -3,6 +3,7 @@
 mod cursor;
 mod dialog;
 mod input;
+mod keyboard;
 mod panel;
 mod screen;
 
@@ -14,7 +15,7 @@ use crate::{Desktop, DesktopError, Prompt};
 /// GDI reports no changes, so nothing wakes by itself: the screen is looked at
 /// as often as [`crate::Screen::poll_period`] says.
 pub(crate) fn open(_wake: Box<dyn Fn() + Send>) -> Result<Desktop, DesktopError> {
-    Ok(Desktop { screen: Box::new(screen::GdiScreen::new()?), input: Box::new(input::SendInput) })
+    Ok(Desktop { screen: Box::new(screen::GdiScreen::new()?), input: Box::new(input::SendInput::default()) })
 }
 
 pub(crate) fn prompt() -> Result<Box<dyn Prompt>, DesktopError> {

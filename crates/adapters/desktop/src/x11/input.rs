@@ -1,6 +1,6 @@
 //! Input by XTEST.
 
-use gc_keys::{Button, Release, by_scan_code};
+use gc_keys::{Button, KeyCap, Release, by_code, by_scan_code};
 use gc_session::agent::Injection;
 use x11rb::connection::Connection;
 use x11rb::protocol::xproto::{
@@ -21,6 +21,8 @@ pub(super) struct X11Input {
     connection: RustConnection,
     root: Window,
     keyboard: Keyboard,
+    /// What the keys type has not been told yet.
+    untold: bool,
     /// Parts of notches that were not turned yet: right, up.
     wheel: (i32, i32),
 }
@@ -32,8 +34,8 @@ impl X11Input {
         let root = connection.setup().roots.get(number).map(|screen| screen.root);
         let root = root.ok_or_else(|| DesktopError::None("The display has no screen.".into()))?;
         connection.xtest_get_version(2, 2).map_err(failed(what))?.reply().map_err(answered(what))?;
-        let keyboard = Keyboard::read(&connection)?;
-        Ok(Self { connection, root, keyboard, wheel: (0, 0) })
+        let keyboard = Keyboard::open(&connection)?;
+        Ok(Self { connection, root, keyboard, untold: true, wheel: (0, 0) })
     }
 
     fn fake(&self, kind: u8, detail: u8) -> Result<(), DesktopError> {
@@ -61,7 +63,23 @@ impl X11Input {
         fake.map_err(failed("input was refused")).map(drop)
     }
 
+    /// Type characters, with Caps Lock off for as long as that takes.
     fn text(&mut self, text: &str) -> Result<(), DesktopError> {
+        self.untold |= self.keyboard.refresh(&self.connection)?;
+        let locked = Keyboard::is_locked(&self.connection)?;
+        self.turn_caps_lock(locked)?;
+        let typed = self.characters(text);
+        self.turn_caps_lock(locked)?;
+        typed
+    }
+
+    fn turn_caps_lock(&self, wanted: bool) -> Result<(), DesktopError> {
+        let Some(key) = by_code("CapsLock").filter(|_| wanted) else { return Ok(()) };
+        self.key(key.x11_keycode(), true)?;
+        self.key(key.x11_keycode(), false)
+    }
+
+    fn characters(&mut self, text: &str) -> Result<(), DesktopError> {
         for character in text.chars() {
             let stroke = self.keyboard.stroke(&self.connection, character)?;
             if stroke.shift {
@@ -121,6 +139,14 @@ impl Input for X11Input {
             }
         }
         self.connection.flush().map_err(failed("input was refused"))
+    }
+
+    fn layout(&mut self) -> Option<Vec<KeyCap>> {
+        match self.keyboard.refresh(&self.connection) {
+            Ok(changed) => self.untold |= changed,
+            Err(error) => tracing::warn!(%error, "the keyboard map could not be read anew"),
+        }
+        std::mem::take(&mut self.untold).then(|| self.keyboard.caps().to_vec())
     }
 }
 

@@ -55,7 +55,7 @@ pub(crate) fn open(wake: Box<dyn Fn() + Send>) -> Result<Desktop, DesktopError> 
                 match event {
                     Event::RandrScreenChangeNotify(_) | Event::RandrNotify(_) => marks.layout(),
                     Event::XfixesCursorNotify(_) => marks.cursor(),
-                    Event::DamageNotify(_) => {}
+                    Event::DamageNotify(_) | Event::XinputRawMotion(_) => {}
                     _ => continue,
                 }
                 wake();

@@ -11,6 +11,7 @@ use x11rb::protocol::damage::{self, ConnectionExt as _};
 use x11rb::protocol::randr::{self, ConnectionExt as _};
 use x11rb::protocol::shm::{self, ConnectionExt as _};
 use x11rb::protocol::xfixes::{self, ConnectionExt as _};
+use x11rb::protocol::xinput::{self, ConnectionExt as _};
 use x11rb::protocol::xproto::{ConnectionExt as _, ImageFormat, ImageOrder, Window};
 use x11rb::rust_connection::RustConnection;
 
@@ -73,6 +74,7 @@ impl X11Screen {
         connection.xfixes_select_cursor_input(root, xfixes::CursorNotifyMask::DISPLAY_CURSOR).map_err(failed(what))?;
         let mask = randr::NotifyMask::SCREEN_CHANGE | randr::NotifyMask::CRTC_CHANGE;
         connection.randr_select_input(root, mask).map_err(failed(what))?;
+        hear_motion(&connection, root)?;
         connection.flush().map_err(failed(what))?;
         let marks = Marks::default();
         marks.cursor();
@@ -94,6 +96,25 @@ impl X11Screen {
         }
         self.segment.as_ref()
     }
+}
+
+/// Ask to be told when the pointer moves, whatever window it is over (XI 2,
+/// raw events). A display without it tells the pointer's place when anything
+/// else happens.
+fn hear_motion(connection: &RustConnection, root: Window) -> Result<(), DesktopError> {
+    let what = "the pointer's moves are not told";
+    let known = connection.extension_information(xinput::X11_EXTENSION_NAME).map_err(failed(what))?;
+    let version = match known {
+        Some(_) => connection.xinput_xi_query_version(2, 2).map_err(failed(what))?.reply().ok(),
+        None => None,
+    };
+    if version.is_none_or(|version| version.major_version < 2) {
+        tracing::info!("the display does not tell when the pointer moves");
+        return Ok(());
+    }
+    let mask = vec![xinput::XIEventMask::RAW_MOTION];
+    let masks = [xinput::EventMask { deviceid: xinput::Device::ALL_MASTER.into(), mask }];
+    connection.xinput_xi_select_events(root, &masks).map_err(failed(what))?.check().map_err(answered(what))
 }
 
 impl Screen for X11Screen {

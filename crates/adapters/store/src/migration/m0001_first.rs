@@ -16,7 +16,7 @@ const TABLES: &[&str] = &[
         username TEXT NOT NULL, username_key TEXT NOT NULL, display_name TEXT NOT NULL, role TEXT NOT NULL,
         password_hash TEXT NOT NULL, enabled BOOLEAN NOT NULL, mfa_secret TEXT,
         must_change_password BOOLEAN NOT NULL, created_at BIGINT NOT NULL, last_login_at BIGINT, deleted_at BIGINT)",
-    "CREATE UNIQUE INDEX users_name ON users (username_key) WHERE deleted_at IS NULL",
+    "CREATE UNIQUE INDEX users_name ON users (tenant_id, username_key) WHERE deleted_at IS NULL",
     "CREATE TABLE user_permissions (
         user_id {uuid} NOT NULL REFERENCES users(id) ON DELETE CASCADE, permission TEXT NOT NULL,
         tenant_id {uuid} REFERENCES tenants(id) ON DELETE CASCADE, PRIMARY KEY (user_id, permission))",
@@ -97,7 +97,9 @@ const TABLES: &[&str] = &[
     "CREATE TABLE releases (
         id {uuid} PRIMARY KEY, version TEXT NOT NULL, channel TEXT NOT NULL, sha256 TEXT NOT NULL,
         size BIGINT NOT NULL, created_at BIGINT NOT NULL, UNIQUE (version, channel))",
-    "CREATE TABLE settings (key TEXT PRIMARY KEY, value {json} NOT NULL, updated_at BIGINT NOT NULL)",
+    "CREATE TABLE settings (
+        tenant_id {uuid} NOT NULL REFERENCES tenants(id) ON DELETE CASCADE, key TEXT NOT NULL,
+        value {json} NOT NULL, updated_at BIGINT NOT NULL, PRIMARY KEY (tenant_id, key))",
 ];
 
 #[async_trait::async_trait]

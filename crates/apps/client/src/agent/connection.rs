@@ -19,8 +19,8 @@ use gc_session::to_mode;
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::link::Link;
-use super::worker::{Told, Worker};
+use super::link::{Link, Told};
+use super::worker::Worker;
 use crate::anchor::Anchor;
 
 /// How long the server has for its welcome.

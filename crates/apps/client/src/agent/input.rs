@@ -1,15 +1,16 @@
 //! The input thread: nothing else runs on it, so input waits for nothing.
 
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 
-use gc_desktop::{DesktopError, DisplayInfo, Input};
-use gc_protocol::messages::{Body, SessionResponse};
-use gc_session::agent::{AgentSession, Injection, InputRefusal, sequence};
+use gc_desktop::{DesktopError, Input};
+use gc_keys::KeyCap;
+use gc_protocol::messages::{Body, KeyboardLayout, SessionResponse};
+use gc_session::agent::{Injection, InputRefusal, sequence};
 
-use super::capture::Waker;
+use super::layout::Layout;
 use super::link::Link;
-use super::worker::lock;
+use super::roll::Roll;
+use super::wake::Waker;
 
 /// Events that may wait. The relay passes 200 a second; when this many wait the
 /// desktop is stuck, and what does not fit is dropped after everything held
@@ -17,37 +18,50 @@ use super::worker::lock;
 const WAITING: usize = 4096;
 
 enum Work {
-    Input { viewer: u32, body: Body },
+    Input {
+        viewer: u32,
+        body: Body,
+    },
     Release(Vec<Injection>),
+    /// Somebody new: tell them what the keys type.
+    Introduce {
+        viewer: u32,
+    },
 }
 
 pub(super) struct InputThread {
     sender: SyncSender<Work>,
-    session: Arc<Mutex<AgentSession>>,
+    roll: Roll,
 }
 
 impl InputThread {
     pub(super) fn start(
         input: Box<dyn Input>,
-        session: Arc<Mutex<AgentSession>>,
-        displays: Arc<Mutex<Vec<DisplayInfo>>>,
+        roll: Roll,
+        layout: Layout,
         link: Link,
         waker: Waker,
     ) -> Result<Self, DesktopError> {
         let (sender, receiver) = sync_channel(WAITING);
-        let thread = Thread { input, session: session.clone(), displays, link, waker };
+        let thread = Thread { input, roll: roll.clone(), layout, link, waker, caps: KeyboardLayout::default() };
         std::thread::Builder::new()
             .name("input".into())
             .spawn(move || thread.run(&receiver))
             .map_err(|error| DesktopError::Refused(error.to_string()))?;
-        Ok(Self { sender, session })
+        Ok(Self { sender, roll })
     }
 
     pub(super) fn push(&self, viewer: u32, body: Body) {
         if let Err(TrySendError::Full(_)) = self.sender.try_send(Work::Input { viewer, body }) {
             tracing::error!("input is stuck; releasing everything");
-            let held = lock(&self.session).release_all();
+            let held = self.roll.lock().release_all();
             self.release(held);
+        }
+    }
+
+    pub(super) fn introduce(&self, viewer: u32) {
+        if self.sender.try_send(Work::Introduce { viewer }).is_err() {
+            tracing::error!("input is stuck; a viewer is not told what the keys type");
         }
     }
 
@@ -61,19 +75,27 @@ impl InputThread {
 
 struct Thread {
     input: Box<dyn Input>,
-    session: Arc<Mutex<AgentSession>>,
-    displays: Arc<Mutex<Vec<DisplayInfo>>>,
+    roll: Roll,
+    layout: Layout,
     link: Link,
     waker: Waker,
+    /// What the keys typed when it was last asked.
+    caps: KeyboardLayout,
 }
 
 impl Thread {
     fn run(mut self, works: &Receiver<Work>) {
         for work in works {
+            if let Some(caps) = self.input.layout() {
+                self.caps = to_wire(&caps);
+                let viewers: Vec<u32> = self.roll.lock().viewers().keys().copied().collect();
+                viewers.into_iter().for_each(|viewer| self.link.send(viewer, self.caps.clone()));
+            }
             match work {
+                Work::Introduce { viewer } => self.link.send(viewer, self.caps.clone()),
                 Work::Release(injections) => self.inject(None, &injections),
                 Work::Input { viewer, body } => {
-                    let injections = lock(&self.session).input(viewer, &body);
+                    let injections = self.roll.lock().input(viewer, &body);
                     match injections {
                         Ok(injections) => {
                             self.inject(Some(viewer), &injections);
@@ -91,7 +113,7 @@ impl Thread {
     }
 
     fn inject(&mut self, viewer: Option<u32>, injections: &[Injection]) {
-        let displays = self.displays.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let displays = self.layout.displays();
         for injection in injections {
             match self.input.inject(injection, &displays) {
                 Ok(()) | Err(DesktopError::Stale) => {}
@@ -104,4 +126,12 @@ impl Thread {
             }
         }
     }
+}
+
+fn to_wire(caps: &[KeyCap]) -> KeyboardLayout {
+    let caps = caps.iter().map(|cap| {
+        let [plain, shift, alt_gr, alt_gr_shift] = cap.types.map(|typed| typed.map_or(0, u32::from));
+        gc_protocol::messages::KeyCap { scan_code: cap.scan_code.into(), plain, shift, alt_gr, alt_gr_shift }
+    });
+    KeyboardLayout { caps: caps.collect() }
 }

@@ -11,6 +11,15 @@ use tokio::sync::mpsc;
 /// so more than this waits only where the line is dead.
 pub(super) const WAITING: usize = 1024;
 
+/// What the worker tells the connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Told {
+    /// The person ends the session.
+    EndedByPerson,
+    /// The relay ends the session, in these words.
+    Ended(String),
+}
+
 /// The way out. Cloning shares it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Link(Arc<Mutex<Option<Open>>>);

@@ -7,8 +7,12 @@
 mod capture;
 mod connection;
 mod input;
+mod layout;
 mod link;
+mod pointer;
 mod presence;
+mod roll;
+mod wake;
 mod worker;
 
 use std::process::ExitCode;

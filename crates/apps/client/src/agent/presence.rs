@@ -8,12 +8,11 @@ use gc_desktop::{Answer, Notice, NoticeEvent, Prompt, Question, Withdraw};
 use gc_protocol::header::RELAY;
 use gc_protocol::limits;
 use gc_protocol::messages::{Chat, ConsentReason, ConsentRequest, ConsentResponse};
-use gc_session::agent::AgentSession;
 use gc_session::from_mode;
 use tokio::sync::mpsc;
 
-use super::link::Link;
-use super::worker::{Told, lock};
+use super::link::{Link, Told};
+use super::roll::Roll;
 
 /// Lines of conversation that the notice keeps.
 const LINES: usize = 6;
@@ -26,7 +25,7 @@ struct Inner {
     session_id: String,
     prompt: Arc<dyn Prompt>,
     link: Link,
-    session: Arc<Mutex<AgentSession>>,
+    roll: Roll,
     told: mpsc::Sender<Told>,
     state: Mutex<State>,
 }
@@ -44,10 +43,10 @@ impl Presence {
         session_id: String,
         prompt: Arc<dyn Prompt>,
         link: Link,
-        session: Arc<Mutex<AgentSession>>,
+        roll: Roll,
         told: mpsc::Sender<Told>,
     ) -> Self {
-        Self(Arc::new(Inner { session_id, prompt, link, session, told, state: Mutex::default() }))
+        Self(Arc::new(Inner { session_id, prompt, link, roll, told, state: Mutex::default() }))
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -85,7 +84,7 @@ impl Presence {
                 return;
             }
             if answer == Answer::Allowed {
-                lock(&presence.0.session).accept(access);
+                presence.0.roll.lock().accept(access);
                 presence.refresh();
             }
             presence.answer(&request, answer);
@@ -138,7 +137,7 @@ impl Presence {
     /// Show who is here now. Nothing is shown before the person accepted.
     pub(super) fn refresh(&self) {
         let (watching, controlling, accepted) = {
-            let session = lock(&self.0.session);
+            let session = self.0.roll.lock();
             let names = |wanted: Access| {
                 let all = session.viewers().values().filter(move |viewer| viewer.access == wanted);
                 all.map(|viewer| viewer.name.clone()).collect::<Vec<_>>()

@@ -1,33 +1,27 @@
 //! The part that touches the desktop: takes the session's messages, knows
 //! what the person accepted, and refuses what nobody may do.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use gc_access::Access;
 use gc_desktop::{Desktop, DesktopError, Prompt};
 use gc_protocol::header::RELAY;
-use gc_protocol::messages::{AdminCommandKind, AgentStatus, Body, Display};
+use gc_protocol::messages::{AdminCommandKind, AgentStatus, Body, SessionResponse};
 use gc_protocol::{AgentHeader, RawEnvelope, limits, routing};
-use gc_session::agent::AgentSession;
+use gc_session::agent::Injection;
 use tokio::sync::mpsc;
 
-use super::capture::{Capture, Work};
+use super::capture::Capture;
 use super::input::InputThread;
-use super::link::Link;
+use super::layout::Layout;
+use super::link::{Link, Told};
 use super::presence::Presence;
-
-/// What the worker tells the connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Told {
-    /// The person ends the session.
-    EndedByPerson,
-    /// The relay ends the session, in these words.
-    Ended(String),
-}
+use super::roll::Roll;
+use super::wake::{self, Work};
 
 /// One session's desktop.
 pub(super) struct Worker {
-    session: Arc<Mutex<AgentSession>>,
+    roll: Roll,
     link: Link,
     capture: Result<Capture, String>,
     input: Option<InputThread>,
@@ -36,32 +30,28 @@ pub(super) struct Worker {
     refused: u64,
 }
 
-pub(super) fn lock(session: &Mutex<AgentSession>) -> MutexGuard<'_, AgentSession> {
-    session.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Worker {
     pub(super) fn new(session_id: String, link: Link, prompt: Arc<dyn Prompt>, told: mpsc::Sender<Told>) -> Self {
-        let session = Arc::new(Mutex::new(AgentSession::default()));
-        let (capture, input) = match start(&link, &session) {
+        let roll = Roll::default();
+        let (capture, input) = match start(&link, &roll) {
             Ok((capture, input)) => (Ok(capture), Some(input)),
             Err(error) => {
                 tracing::error!(%error, "the desktop cannot be captured");
                 (Err(error.to_string()), None)
             }
         };
-        let presence = Presence::new(session_id, prompt, link.clone(), session.clone(), told.clone());
-        Self { session, link, capture, input, presence, told, refused: 0 }
+        let presence = Presence::new(session_id, prompt, link.clone(), roll.clone(), told.clone());
+        Self { roll, link, capture, input, presence, told, refused: 0 }
     }
 
     /// What the person accepted so far.
     pub(super) fn accepted(&self) -> Option<Access> {
-        lock(&self.session).accepted()
+        self.roll.lock().accepted()
     }
 
     /// Whether anybody watches.
     pub(super) fn is_watched(&self) -> bool {
-        !lock(&self.session).viewers().is_empty()
+        !self.roll.lock().viewers().is_empty()
     }
 
     /// A connection has opened: say how this machine is.
@@ -75,13 +65,13 @@ impl Worker {
 
     /// Nothing was heard for some seconds: nothing stays pressed.
     pub(super) fn silent(&self) {
-        let injections = lock(&self.session).release_all();
+        let injections = self.roll.lock().release_all();
         self.inject(injections);
     }
 
     /// The connection is gone.
     pub(super) fn disconnected(&self) {
-        let injections = lock(&self.session).disconnected();
+        let injections = self.roll.lock().disconnected();
         self.inject(injections);
         if let Ok(capture) = &self.capture {
             capture.push(Work::Disconnected);
@@ -100,7 +90,7 @@ impl Worker {
             return;
         }
         // A relay that forwards what it should not is refused here.
-        if !lock(&self.session).may(header.peer, raw.field()) {
+        if !self.roll.lock().may(header.peer, raw.field()) {
             self.refused += 1;
             if self.refused.is_power_of_two() {
                 let (body, count) = (routing::name(raw.field()), self.refused);
@@ -133,12 +123,12 @@ impl Worker {
         match body {
             Body::ConsentRequest(request) => self.presence.ask(request),
             Body::ViewerJoined(joined) => {
-                if lock(&self.session).viewer_joined(joined.viewer, &joined.name, joined.mode) {
+                if self.roll.lock().viewer_joined(joined.viewer, &joined.name, joined.mode) {
                     self.presence.refresh();
                 }
             }
             Body::ViewerLeft(left) => {
-                let injections = lock(&self.session).viewer_left(left.viewer);
+                let injections = self.roll.lock().viewer_left(left.viewer);
                 self.inject(injections);
                 if let Ok(capture) = &self.capture {
                     capture.push(Work::Stop { viewer: left.viewer });
@@ -147,14 +137,16 @@ impl Worker {
             }
             Body::StartStream(start) => {
                 // Only for somebody who has joined, which needs consent.
-                if !lock(&self.session).viewers().contains_key(&start.viewer) {
+                if !self.roll.lock().viewers().contains_key(&start.viewer) {
                     return;
+                }
+                if let Some(input) = &self.input {
+                    input.introduce(start.viewer);
                 }
                 match &self.capture {
                     Ok(capture) => capture.push(Work::Show { viewer: start.viewer, display: start.display_id }),
                     Err(obstacle) => {
-                        let response =
-                            gc_protocol::messages::SessionResponse { obstacle: obstacle.clone(), ..Default::default() };
+                        let response = SessionResponse { obstacle: obstacle.clone(), ..Default::default() };
                         self.link.send(start.viewer, response);
                     }
                 }
@@ -173,33 +165,19 @@ impl Worker {
         }
     }
 
-    fn inject(&self, injections: Vec<gc_session::agent::Injection>) {
+    fn inject(&self, injections: Vec<Injection>) {
         if let Some(input) = &self.input {
             input.release(injections);
         }
     }
 }
 
-fn start(link: &Link, session: &Arc<Mutex<AgentSession>>) -> Result<(Capture, InputThread), DesktopError> {
-    let (sender, works) = super::capture::queue();
-    let waker = sender.clone();
-    let Desktop { screen, input } = gc_desktop::open(Box::new(move || waker.wake()))?;
-    let displays = Arc::new(Mutex::new(Vec::new()));
-    let capture = Capture::start(screen, sender.clone(), works, link.clone(), displays.clone())?;
-    let input = InputThread::start(input, session.clone(), displays, link.clone(), sender)?;
+fn start(link: &Link, roll: &Roll) -> Result<(Capture, InputThread), DesktopError> {
+    let (waker, works) = wake::queue();
+    let woken = waker.clone();
+    let Desktop { screen, input } = gc_desktop::open(Box::new(move || woken.wake()))?;
+    let layout = Layout::default();
+    let capture = Capture::start(screen, waker.clone(), works, link.clone(), layout.clone())?;
+    let input = InputThread::start(input, roll.clone(), layout, link.clone(), waker)?;
     Ok((capture, input))
-}
-
-/// A display, as the wire tells it.
-pub(super) fn to_wire(display: &gc_desktop::DisplayInfo) -> Display {
-    Display {
-        id: display.id,
-        name: limits::displayable(&display.name, limits::NAME),
-        x: display.x,
-        y: display.y,
-        width: display.size.width,
-        height: display.size.height,
-        primary: display.primary,
-        scale_percent: display.scale_percent,
-    }
 }

@@ -150,10 +150,10 @@ pub(crate) async fn cancel(
     };
     let own = |created_by: Option<Uuid>| caller.is_admin() || created_by == Some(caller.user.id);
     let stored = stored.filter(|stored| own(stored.code.created_by)).ok_or_else(|| ApiError::not_found("code"))?;
-    if !app.store.cancel_code(&stored, now).await? {
+    if !app.store.cancel_code(stored.code.id, stored.session.id, EndReason::Cancelled.as_str(), now).await? {
         return Err(ApiError::conflict("CODE_USED", "The code has just been used."));
     }
-    app.hub.end(&app, stored.session.id, EndReason::Cancelled).await?;
+    app.ended(stored.session.id, stored.session.created_by, EndReason::Cancelled).await;
     app.audit(NewAudit {
         event: "code_cancelled",
         session_id: Some(stored.session.id),

@@ -36,22 +36,20 @@ pub(crate) async fn events(
             let heard = tokio::select! {
                 heard = changes.next() => heard,
                 () = tokio::time::sleep(RECHECK) => {
-                    if still_in(&app, &caller).await { continue } else { return }
+                    if listener(&app, caller.login.id).await.is_some() { continue } else { return }
                 }
                 () = app.shutdown.cancelled() => return,
             };
             match heard {
                 Some(Heard::Notice(Notice::SessionChanged { session_id, created_by })) => {
-                    if !still_in(&app, &caller).await {
-                        return;
-                    }
-                    if may_hear(&app, &caller, session_id, created_by).await {
+                    let Some(listener) = listener(&app, caller.login.id).await else { return };
+                    if listener.may_hear(&app, session_id, created_by).await {
                         let data = serde_json::json!({ "id": session_id }).to_string();
                         yield Ok(Event::default().event("session").data(data));
                     }
                 }
                 Some(Heard::Notice(Notice::Revoked { .. })) => {
-                    if !still_in(&app, &caller).await {
+                    if listener(&app, caller.login.id).await.is_none() {
                         return;
                     }
                 }
@@ -63,12 +61,23 @@ pub(crate) async fn events(
     Ok(Sse::new(stream).keep_alive(KeepAlive::default()))
 }
 
-async fn still_in(app: &App, caller: &Caller) -> bool {
-    matches!(app.store.login_by_id(caller.login.id, app.clock.wall()).await, Ok(Some(_)))
+/// Who listens, with the rights of this moment.
+struct Listener {
+    user: Uuid,
+    is_admin: bool,
 }
 
-async fn may_hear(app: &App, caller: &Caller, session_id: Uuid, created_by: Option<Uuid>) -> bool {
-    caller.is_admin()
-        || created_by == Some(caller.user.id)
-        || app.store.is_invited(session_id, caller.user.id).await.unwrap_or(false)
+/// The listener of this login, as long as it may see sessions at all.
+async fn listener(app: &App, login: Uuid) -> Option<Listener> {
+    let caller = Caller::of_login(app, login).await.ok()?;
+    caller.require(Permission::View).ok()?;
+    Some(Listener { user: caller.user.id, is_admin: caller.is_admin() })
+}
+
+impl Listener {
+    async fn may_hear(&self, app: &App, session_id: Uuid, created_by: Option<Uuid>) -> bool {
+        self.is_admin
+            || created_by == Some(self.user)
+            || app.store.is_guest(session_id, self.user).await.unwrap_or(false)
+    }
 }

@@ -16,12 +16,19 @@ pub(crate) async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// The server can serve: its database answers and it is not shutting down.
+/// The server can serve: database and disk can be written to, and it is not
+/// shutting down.
 pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, ApiError> {
     if app.shutdown.is_cancelled() {
         return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "SHUTTING_DOWN", "The server is going away."));
     }
     app.store.ping().await?;
+    // A full or read-only disk shows here before it shows in a session.
+    let probe = app.config.data.join(".ready");
+    tokio::fs::write(&probe, b"ready\n").await.map_err(|error| {
+        tracing::error!(%error, "the data folder cannot be written to");
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "DISK_UNAVAILABLE", "The server's disk cannot be written to.")
+    })?;
     Ok("ready\n")
 }
 

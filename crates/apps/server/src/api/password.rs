@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse};
 use gc_access::Secret;
-use gc_store::{Millis, NewAudit, UserChange};
+use gc_store::{EndsLogins, Millis, NewAudit, UserChange};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -53,7 +53,14 @@ pub(crate) async fn login(
     app.limits.login(client)?;
     let user = app.store.user_by_name(&wanted.username).await?;
     let right = password::verify(wanted.password, user.as_ref().map(|user| user.password_hash.clone())).await?;
-    let Some(user) = user.filter(|user| right && user.enabled) else {
+    let now = app.clock.wall();
+    let token = Secret::random(LOGIN_PREFIX, &crate::random::bits()?);
+    // Disabled or reset while the password was looked at: the row decides.
+    let added = match &user {
+        Some(user) if right && user.enabled => app.store.add_login(user, token.hash(), now, now + LIFETIME).await?,
+        _ => None,
+    };
+    let (Some(user), Some(_)) = (user, added) else {
         app.audit(NewAudit {
             event: "login_failed",
             target: Some(gc_protocol::limits::displayable(&wanted.username, 64)),
@@ -65,11 +72,6 @@ pub(crate) async fn login(
         let detail = "The user name or the password is wrong.";
         return Err(ApiError::new(StatusCode::UNAUTHORIZED, "LOGIN_FAILED", detail));
     };
-    let now = app.clock.wall();
-    let token = Secret::random(LOGIN_PREFIX, &crate::random::bits()?);
-    app.store.add_login(user.id, token.hash(), now, now + LIFETIME).await?;
-    let change = UserChange { last_login_at: Some(now), ..Default::default() };
-    let user = app.store.change_user(user.id, change).await?.unwrap_or(user);
     app.audit(NewAudit {
         event: "login",
         actor_id: Some(user.id),
@@ -137,16 +139,18 @@ pub(crate) async fn change_password(
 ) -> Result<StatusCode, ApiError> {
     app.limits.change_password(client)?;
     password::check_new(&wanted.new_password)?;
+    let wrong = || ApiError::new(StatusCode::FORBIDDEN, "WRONG_PASSWORD", "The current password is wrong.");
     if !password::verify(wanted.current_password, Some(caller.user.password_hash.clone())).await? {
-        return Err(ApiError::new(StatusCode::FORBIDDEN, "WRONG_PASSWORD", "The current password is wrong."));
+        return Err(wrong());
     }
     let change = UserChange {
         password_hash: Some(password::hash(wanted.new_password).await?),
         must_change_password: Some(false),
+        only_if_hash: Some(caller.user.password_hash),
+        ends_logins: EndsLogins::AllBut(caller.login.id),
         ..Default::default()
     };
-    app.store.change_user(caller.user.id, change).await?;
-    app.store.remove_logins_of(caller.user.id, Some(caller.login.id)).await?;
+    app.store.change_user(caller.user.id, change).await?.ok_or_else(wrong)?;
     // Viewers of every login of this user have to mint anew.
     app.revoke_viewers(None, Some(caller.user.id)).await;
     app.audit(NewAudit {

@@ -8,13 +8,14 @@ use axum::http::StatusCode;
 use gc_access::Permission;
 use gc_session::EndReason;
 use gc_session::relay::AskRefusal;
-use gc_store::NewAudit;
+use gc_store::{NewAudit, SessionChange, SessionRow};
 use uuid::Uuid;
 
 use super::session_list::{Session, visible};
 use crate::app::App;
 use crate::auth::caller::Caller;
 use crate::error::{ApiError, ErrorBody};
+use crate::relay::Asker;
 use crate::request::{ClientAddress, Path};
 
 /// One session.
@@ -32,7 +33,8 @@ pub(crate) async fn get(
     Ok(Json(Session::new(&app, row)))
 }
 
-/// End a session for everybody. Its creator and administrators may.
+/// End a session for everybody. Its creator may; administrators end the
+/// sessions of others and take them, and what has ended, out of the lists.
 #[utoipa::path(delete, path = "/api/sessions/{id}", operation_id = "remove_session", tag = "sessions", params(("id" = Uuid, Path)),
     security(("login" = []), ("cookie" = [])),
     responses((status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
@@ -47,13 +49,21 @@ pub(crate) async fn remove(
     if !view.is_creator && !caller.permissions.has(Permission::ManageSessions) {
         return Err(ApiError::forbidden());
     }
-    let reason = if view.is_creator { EndReason::ClosedByTechnician } else { EndReason::Removed };
-    if !view.ended {
-        app.store.cancel_codes_of(row.id, app.clock.wall()).await?;
-        app.hub.end(&app, id, reason).await?;
-    }
+    let event = if view.is_creator && !view.ended {
+        end(&app, &row, EndReason::ClosedByTechnician).await?;
+        "session_closed"
+    } else if caller.permissions.has(Permission::ManageSessions) {
+        end(&app, &row, EndReason::Removed).await?;
+        let change = SessionChange { deleted_at: Some(app.clock.wall()), ..Default::default() };
+        app.store.change_session(id, change).await?;
+        app.changed(id, row.created_by).await;
+        "session_removed"
+    } else {
+        // Its creator ends what has ended: nothing is left to do.
+        return Ok(StatusCode::NO_CONTENT);
+    };
     app.audit(NewAudit {
-        event: "session_removed",
+        event,
         session_id: Some(id),
         actor_id: Some(caller.user.id),
         ip_address: Some(client.0.to_string()),
@@ -63,11 +73,21 @@ pub(crate) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// End it, for `reason` or as a code that was taken back.
+async fn end(app: &Arc<App>, row: &SessionRow, reason: EndReason) -> Result<(), ApiError> {
+    if app.store.cancel_code_of(row.id, EndReason::Cancelled.as_str(), app.clock.wall()).await? {
+        app.ended(row.id, row.created_by, EndReason::Cancelled).await;
+    } else {
+        app.hub.end(app, row.id, reason).await?;
+    }
+    Ok(())
+}
+
 /// Ask the person to allow control where they allowed view.
 #[utoipa::path(post, path = "/api/sessions/{id}/request-control", operation_id = "request_control", tag = "sessions", params(("id" = Uuid, Path)),
     security(("login" = []), ("cookie" = [])),
     responses((status = 202), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
-        (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+        (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 429, body = ErrorBody)))]
 pub(crate) async fn request_control(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -77,10 +97,12 @@ pub(crate) async fn request_control(
     caller.require(Permission::Control)?;
     let not_live = || ApiError::conflict("SESSION_NOT_LIVE", "The session is not live.");
     let session = app.hub.get(id).ok_or_else(not_live)?;
-    match session.ask_for_control(&app, caller.user.display_name.clone()).await {
+    let asker = Asker { user_id: Some(caller.user.id), name: caller.user.display_name.clone() };
+    match session.ask_for_control(&app, asker).await {
         Ok(()) => Ok(StatusCode::ACCEPTED),
         Err(AskRefusal::NotLive) => Err(not_live()),
         Err(AskRefusal::Asking) => Err(ApiError::conflict("ALREADY_ASKING", "The person is being asked already.")),
+        Err(AskRefusal::JustRefused(wait)) => Err(ApiError::too_many(wait.as_secs() + 1)),
         Err(AskRefusal::AlreadyAccepted) => {
             Err(ApiError::conflict("ALREADY_ACCEPTED", "The person allowed control before."))
         }

@@ -116,7 +116,7 @@ pub(super) async fn visible(app: &App, caller: &Caller, id: Uuid) -> Result<(Ses
     let row = app.store.session(id).await?.ok_or_else(missing)?;
     let view = SessionView {
         is_creator: row.created_by == Some(caller.user.id),
-        is_invited: app.store.is_invited(id, caller.user.id).await?,
+        is_invited: app.store.is_guest(id, caller.user.id).await?,
         accepted: row.accepted_access.as_deref().and_then(Access::from_name),
         ended: row.status == Status::Ended.as_str(),
     };

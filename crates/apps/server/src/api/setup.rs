@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use gc_access::{Role, Secret};
+use gc_access::Role;
 use gc_store::{NewAudit, NewUser, StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::shapes::User;
 use super::users;
 use crate::app::App;
-use crate::auth::password;
+use crate::auth::{password, setup_token};
 use crate::error::{ApiError, ErrorBody};
 use crate::request::{Body, ClientAddress};
 
@@ -27,7 +27,7 @@ pub(crate) struct SetupState {
 #[utoipa::path(get, path = "/api/setup", operation_id = "setup_state", tag = "auth", security(()),
     responses((status = 200, body = SetupState), (status = 404, body = ErrorBody)))]
 pub(crate) async fn state(State(app): State<Arc<App>>) -> Result<Json<SetupState>, ApiError> {
-    if app.setup.lock().await.is_none() {
+    if app.store.has_admin().await? {
         return Err(ApiError::not_found("route"));
     }
     Ok(Json(SetupState { open: true }))
@@ -55,10 +55,12 @@ pub(crate) async fn setup(
     client: ClientAddress,
     Body(wanted): Body<Setup>,
 ) -> Result<(StatusCode, Json<User>), ApiError> {
-    let mut open = app.setup.lock().await;
-    let Some(hash) = *open else { return Err(ApiError::not_found("route")) };
+    let _turn = app.setup.lock().await;
+    if app.store.has_admin().await? {
+        return Err(ApiError::not_found("route"));
+    }
     app.limits.login(client)?;
-    if Secret::new(wanted.token).hash() != hash {
+    if !setup_token::matches(&app.store, wanted.token).await? {
         let detail = "This set-up link is not valid. Use the one that the server printed last.";
         return Err(ApiError::new(StatusCode::UNAUTHORIZED, "SETUP_TOKEN_INVALID", detail));
     }
@@ -73,13 +75,9 @@ pub(crate) async fn setup(
         must_change_password: false,
     };
     let row = match app.store.create_user(new, true, app.clock.wall()).await {
-        Err(StoreError::Duplicate) => {
-            *open = None;
-            return Err(ApiError::not_found("route"));
-        }
+        Err(StoreError::Duplicate) => return Err(ApiError::not_found("route")),
         other => other?,
     };
-    *open = None;
     app.audit(NewAudit {
         event: "setup_completed",
         actor_id: Some(row.id),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use gc_access::{Permission, Role};
-use gc_store::{NewAudit, NewUser, StoreError, UserChange};
+use gc_access::{Permission, Permissions, Role};
+use gc_store::{EndsLogins, NewAudit, NewUser, StoreError, UserChange};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -114,11 +114,13 @@ pub(crate) async fn create(
     caller.require(Permission::ManageUsers)?;
     let username = check_username(&wanted.username)?;
     password::check_new(&wanted.password)?;
+    let (role, permissions) = (check_role(&wanted.role)?, check_permissions(&wanted.permissions)?);
+    require_cover(&caller, &Permissions::new(role, permissions.clone()))?;
     let new = NewUser {
         display_name: check_display_name(wanted.display_name.as_deref().unwrap_or(&username))?,
         username,
-        role: check_role(&wanted.role)?,
-        permissions: check_permissions(&wanted.permissions)?,
+        role,
+        permissions,
         password_hash: password::hash(wanted.password).await?,
         must_change_password: wanted.must_change_password.unwrap_or(true),
     };
@@ -128,8 +130,9 @@ pub(crate) async fn create(
         }
         other => other?,
     };
-    audit(&app, "user_created", &caller, client, &row.username).await;
     let permissions = app.store.permissions(&row).await?;
+    let details = serde_json::json!({ "role": row.role, "permissions": names(&permissions) });
+    audit(&app, "user_created", &caller, client, &row.username, details).await;
     Ok((StatusCode::CREATED, Json(User::new(row, &permissions))))
 }
 
@@ -159,6 +162,7 @@ pub(crate) async fn change(
     Body(wanted): Body<ChangeUser>,
 ) -> Result<Json<User>, ApiError> {
     caller.require(Permission::ManageUsers)?;
+    let before = target(&app, &caller, id).await?;
     let password_hash = match wanted.password {
         Some(new) => {
             password::check_new(&new)?;
@@ -167,25 +171,38 @@ pub(crate) async fn change(
         None => None,
     };
     let ends_logins = wanted.enabled == Some(false) || password_hash.is_some();
+    let role = wanted.role.as_deref().map(check_role).transpose()?;
+    let permissions = wanted.permissions.as_deref().map(check_permissions).transpose()?;
+    let given = permissions.clone().unwrap_or_else(|| before.list());
+    require_cover(&caller, &Permissions::new(role.unwrap_or(before.role()), given))?;
+    let changed = [
+        ("display_name", wanted.display_name.is_some()),
+        ("role", role.is_some()),
+        ("permissions", permissions.is_some()),
+        ("enabled", wanted.enabled.is_some()),
+        ("password", password_hash.is_some()),
+    ];
+    let changed: Vec<&str> = changed.iter().filter(|(_, changed)| *changed).map(|(name, _)| *name).collect();
     let change = UserChange {
         display_name: wanted.display_name.as_deref().map(check_display_name).transpose()?,
-        role: wanted.role.as_deref().map(check_role).transpose()?,
-        permissions: wanted.permissions.as_deref().map(check_permissions).transpose()?,
+        role,
+        permissions,
         enabled: wanted.enabled,
         must_change_password: password_hash.is_some().then_some(true),
         password_hash,
+        ends_logins: if ends_logins { EndsLogins::All } else { EndsLogins::None },
         ..Default::default()
     };
     let changes_rights = change.role.is_some() || change.permissions.is_some();
     let row = change_or_explain(&app, id, change).await?;
-    if ends_logins {
-        app.store.remove_logins_of(id, None).await?;
-    }
     if ends_logins || changes_rights {
         app.revoke_viewers(None, Some(id)).await;
     }
-    audit(&app, "user_changed", &caller, client, &row.username).await;
     let permissions = app.store.permissions(&row).await?;
+    let details = serde_json::json!({
+        "changed": changed, "role": row.role, "enabled": row.enabled, "permissions": names(&permissions),
+    });
+    audit(&app, "user_changed", &caller, client, &row.username, details).await;
     Ok(Json(User::new(row, &permissions)))
 }
 
@@ -201,11 +218,16 @@ pub(crate) async fn remove(
     Path(id): Path<Uuid>,
 ) -> Result<StatusCode, ApiError> {
     caller.require(Permission::ManageUsers)?;
-    let change = UserChange { deleted_at: Some(app.clock.wall()), enabled: Some(false), ..Default::default() };
+    target(&app, &caller, id).await?;
+    let change = UserChange {
+        deleted_at: Some(app.clock.wall()),
+        enabled: Some(false),
+        ends_logins: EndsLogins::All,
+        ..Default::default()
+    };
     let row = change_or_explain(&app, id, change).await?;
-    app.store.remove_logins_of(id, None).await?;
     app.revoke_viewers(None, Some(id)).await;
-    audit(&app, "user_removed", &caller, client, &row.username).await;
+    audit(&app, "user_removed", &caller, client, &row.username, serde_json::Value::Null).await;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -220,11 +242,36 @@ async fn change_or_explain(app: &App, id: Uuid, change: UserChange) -> Result<gc
     }
 }
 
-async fn audit(app: &App, event: &'static str, caller: &Caller, client: ClientAddress, target: &str) {
+/// What the user to be changed may do, if the caller may change them.
+async fn target(app: &App, caller: &Caller, id: Uuid) -> Result<Permissions, ApiError> {
+    let row = app.store.user(id).await?.ok_or_else(|| ApiError::not_found("user"))?;
+    let permissions = app.store.permissions(&row).await?;
+    require_cover(caller, &permissions)?;
+    Ok(permissions)
+}
+
+/// Nobody gives or takes what they do not have themselves.
+fn require_cover(caller: &Caller, other: &Permissions) -> Result<(), ApiError> {
+    if caller.permissions.covers(other) { Ok(()) } else { Err(ApiError::forbidden()) }
+}
+
+fn names(permissions: &Permissions) -> Vec<&'static str> {
+    permissions.list().iter().map(|permission| permission.as_str()).collect()
+}
+
+async fn audit(
+    app: &App,
+    event: &'static str,
+    caller: &Caller,
+    client: ClientAddress,
+    target: &str,
+    details: serde_json::Value,
+) {
     app.audit(NewAudit {
         event,
         actor_id: Some(caller.user.id),
         target: Some(target.to_owned()),
+        details: (!details.is_null()).then_some(details),
         ip_address: Some(client.0.to_string()),
         ..Default::default()
     })

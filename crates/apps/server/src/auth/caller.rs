@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use gc_access::{Permission, Permissions, Role, Secret};
 use gc_store::{LoginToken, UserRow};
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::error::ApiError;
@@ -49,10 +50,7 @@ impl FromRequestParts<Arc<App>> for AnyCaller {
         }
         let now = app.clock.wall();
         let login = app.store.login(token.hash(), now).await?.ok_or_else(ApiError::unauthorized)?;
-        let user = app.store.user(login.user_id).await?.filter(|user| user.enabled);
-        let user = user.ok_or_else(ApiError::unauthorized)?;
-        let permissions = app.store.permissions(&user).await?;
-        Ok(Self(Caller { user, permissions, login }))
+        Caller::load(app, login).await.map(Self)
     }
 }
 
@@ -61,14 +59,33 @@ impl FromRequestParts<Arc<App>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         let AnyCaller(caller) = AnyCaller::from_request_parts(parts, app).await?;
-        if caller.user.must_change_password {
+        caller.technician()
+    }
+}
+
+impl Caller {
+    /// The caller of a login that was let in before, with what they may do now.
+    pub(crate) async fn of_login(app: &App, login: Uuid) -> Result<Self, ApiError> {
+        let login = app.store.login_by_id(login, app.clock.wall()).await?.ok_or_else(ApiError::unauthorized)?;
+        Self::load(app, login).await?.technician()
+    }
+
+    async fn load(app: &App, login: LoginToken) -> Result<Self, ApiError> {
+        let user = app.store.user(login.user_id).await?.filter(|user| user.enabled);
+        let user = user.ok_or_else(ApiError::unauthorized)?;
+        let permissions = app.store.permissions(&user).await?;
+        Ok(Self { user, permissions, login })
+    }
+
+    fn technician(self) -> Result<Self, ApiError> {
+        if self.user.must_change_password {
             let detail = "Choose a new password first.";
             return Err(ApiError::new(StatusCode::FORBIDDEN, "PASSWORD_CHANGE_REQUIRED", detail));
         }
-        if caller.permissions.role() == Role::EndUser {
+        if self.permissions.role() == Role::EndUser {
             return Err(ApiError::forbidden());
         }
-        Ok(caller)
+        Ok(self)
     }
 }
 

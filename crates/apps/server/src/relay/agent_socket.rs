@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::StreamExt;
+use futures_util::stream::SplitStream;
 use gc_access::{ResumeSecret, SupportCode};
 use gc_protocol::header::{self as leg, AgentHeader, CONNECTION_SLOT};
 use gc_protocol::messages::{
@@ -22,14 +23,18 @@ use uuid::Uuid;
 
 use super::links::{AgentLink, end_agent};
 use super::outbox::Outbox;
-use super::session::Session;
-use super::socket::{HELLO_WITHIN, bounded, finish, write};
+use super::session::{NotTaken, Session};
+use super::socket::{Goodbye, bounded, finish, first_message, too_large, write};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::request::ClientAddress;
 
 /// Bytes that may wait for one agent.
 const AGENT_QUEUE: usize = 4 << 20;
+/// Largest message that the relay itself reads, in bytes.
+const OWN_MESSAGE: usize = 64 << 10;
+/// What an agent is told when it is not at fault.
+const PROBLEM: &str = "The server has a problem. Try again in a moment.";
 /// The slot of an attended agent's only session.
 const SLOT: u32 = 1;
 
@@ -92,6 +97,13 @@ async fn authenticate(app: &Arc<App>, client: ClientAddress, headers: &HeaderMap
                 "This code is not valid. It may have been used, cancelled, or have expired.",
             )
         })?;
+        app.audit(NewAudit {
+            event: "code_used",
+            session_id: Some(row.id),
+            ip_address: Some(client.0.to_string()),
+            ..Default::default()
+        })
+        .await;
         return Ok(Entry { row, fresh: true });
     }
     let secret = value.strip_prefix("Bearer ").and_then(ResumeSecret::parse).ok_or_else(refused)?;
@@ -112,15 +124,14 @@ async fn serve(app: Arc<App>, socket: WebSocket, entry: Entry, client: ClientAdd
     let writer = tokio::spawn(write(sink, outbox.clone()));
     let id = entry.row.id;
     let fresh = entry.fresh;
-    let first = tokio::time::timeout(HELLO_WITHIN, stream.next()).await;
-    let hello = match first {
-        Ok(Some(Ok(Message::Binary(bytes)))) => read_hello(bytes),
-        _ => Err("The agent did not introduce itself.".to_owned()),
+    let hello = match first_message(&mut stream).await {
+        Ok(bytes) => read_hello(bytes),
+        Err(silence) => Err(silence.ending("agent")),
     };
     let arrived = match hello {
-        Ok((hello, version)) => arrive(&app, &outbox, entry, hello, version).await,
-        Err(text) => {
-            end_agent(&outbox, Ending::Protocol, &text);
+        Ok((hello, version)) => arrive(&app, &outbox, entry, hello, version, client).await,
+        Err((ending, text)) => {
+            end_agent(&outbox, ending, &text);
             None
         }
     };
@@ -134,32 +145,36 @@ async fn serve(app: Arc<App>, socket: WebSocket, entry: Entry, client: ClientAdd
                 refused: 0,
                 last_chat: Vec::new(),
             };
-            reader.run(stream, client).await;
+            reader.run(&mut stream, client).await;
             reader.session.agent_lost(&app, connection).await;
         }
         None if fresh => give_up(&app, id).await,
         None => {}
     }
     end_agent(&outbox, Ending::Normal, "");
-    finish(writer).await;
+    finish(writer, stream).await;
 }
 
-fn read_hello(bytes: Bytes) -> Result<(AgentHello, u32), String> {
-    let malformed = || "The agent's first message is malformed.".to_owned();
+fn read_hello(bytes: Bytes) -> Result<(AgentHello, u32), Goodbye> {
+    let malformed = || (Ending::Protocol, "The agent's first message is malformed.".to_owned());
     let (header, raw) = leg::split(bytes).map_err(|_| malformed())?;
+    if raw.bytes().len() > OWN_MESSAGE {
+        return Err((Ending::TooLarge, "The agent's first message is too large.".into()));
+    }
     let Ok(Some(Body::AgentHello(hello))) = raw.decode() else { return Err(malformed()) };
     if header.slot != CONNECTION_SLOT {
         return Err(malformed());
     }
     let versions = hello.versions.unwrap_or_default();
     let Some(version) = limits::common_version(versions.lowest, versions.highest) else {
-        return Err(format!(
+        let text = format!(
             "The agent speaks protocol versions {} to {}, this server {} to {}.",
             versions.lowest,
             versions.highest,
             limits::VERSIONS.0,
             limits::VERSIONS.1
-        ));
+        );
+        return Err((Ending::Protocol, text));
     };
     Ok((hello, version))
 }
@@ -170,6 +185,7 @@ async fn arrive(
     entry: Entry,
     hello: AgentHello,
     version: u32,
+    client: ClientAddress,
 ) -> Option<(Arc<Session>, Uuid)> {
     let row = entry.row;
     let hostname = limits::displayable(&hello.hostname, limits::NAME);
@@ -178,7 +194,7 @@ async fn arrive(
         Ok(bits) if entry.fresh => Some(ResumeSecret::generate(&bits)),
         Ok(_) => None,
         Err(_) => {
-            end_agent(outbox, Ending::GoingAway, "The server has a problem. Try again in a moment.");
+            end_agent(outbox, Ending::GoingAway, PROBLEM);
             return None;
         }
     };
@@ -196,7 +212,7 @@ async fn arrive(
         }
         Err(error) => {
             tracing::error!(session_id = %row.id, %error, "an arriving agent could not be stored");
-            end_agent(outbox, Ending::GoingAway, "The server has a problem. Try again in a moment.");
+            end_agent(outbox, Ending::GoingAway, PROBLEM);
             return None;
         }
     }
@@ -204,7 +220,10 @@ async fn arrive(
     if is_new {
         session.spawn_timer(app);
     }
+    // One controls at a time, unless the operator wants it otherwise.
+    let several = app.store.setting("several_controllers").await;
     session.with_links(|all| {
+        all.parallel_control = matches!(several, Ok(Some(serde_json::Value::Bool(true))));
         all.hostname = hostname;
         all.operating_system = system;
     });
@@ -212,7 +231,7 @@ async fn arrive(
     let remembered = hello.remembered.iter().find(|item| item.session_id == session_id);
     let remembered = remembered.and_then(|item| from_mode(item.access));
     let connection = Uuid::now_v7();
-    let link = AgentLink { outbox: outbox.clone(), slot: SLOT, connection };
+    let link = AgentLink { outbox: outbox.clone(), slot: SLOT, connection, address: client.0 };
     let organization = row.organization.clone();
     let arrived = session
         .agent_arrived(app, link, remembered, |accepted| {
@@ -228,11 +247,17 @@ async fn arrive(
             envelope::encode_framed(AgentHeader::connection(), welcome)
         })
         .await;
-    if arrived.is_none() {
-        end_agent(outbox, Ending::SessionEnded, "The session has ended.");
-        return None;
+    match arrived {
+        Ok(()) => Some((session, connection)),
+        Err(NotTaken::Ended) => {
+            end_agent(outbox, Ending::SessionEnded, "The session has ended.");
+            None
+        }
+        Err(NotTaken::Unstored) => {
+            end_agent(outbox, Ending::GoingAway, PROBLEM);
+            None
+        }
     }
-    Some((session, connection))
 }
 
 struct Reader {
@@ -245,7 +270,7 @@ struct Reader {
 }
 
 impl Reader {
-    async fn run(&mut self, mut stream: futures_util::stream::SplitStream<WebSocket>, client: ClientAddress) {
+    async fn run(&mut self, stream: &mut SplitStream<WebSocket>, client: ClientAddress) {
         tracing::info!(session_id = %self.session.id, connection = %self.connection, client = %client.0, "agent connected");
         let app = self.app.clone();
         let mut heard = app.clock.now();
@@ -335,6 +360,10 @@ impl Reader {
                 self.session.with_links(|all| all.forward_to_viewers(header.peer, raw.field(), raw.bytes()));
                 Ok(())
             }
+            // What is decoded here is small; a large one would only cost memory.
+            Ok(Destination::Relay | Destination::Conversation) if raw.bytes().len() > OWN_MESSAGE => {
+                Err((Ending::TooLarge, "A message was larger than its kind may be."))
+            }
             Ok(Destination::Relay | Destination::Conversation) => {
                 let body = raw.decode().map_err(|_| malformed)?;
                 match body {
@@ -409,19 +438,6 @@ impl Reader {
                 .await;
         }
     }
-}
-
-pub(super) fn too_large(error: &axum::Error) -> bool {
-    let mut source: Option<&dyn std::error::Error> = Some(error);
-    while let Some(error) = source {
-        // The socket library's own error is behind axum's and only known here
-        // by its words.
-        if error.to_string().contains("too long") || error.to_string().contains("too large") {
-            return true;
-        }
-        source = error.source();
-    }
-    false
 }
 
 pub(super) fn micros(time: Duration) -> u64 {

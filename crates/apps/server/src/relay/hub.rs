@@ -104,7 +104,7 @@ impl Hub {
         let change = gc_store::SessionChange { ended: Some((app.clock.wall(), reason.as_str())), ..Default::default() };
         if app.store.change_session(id, change).await? {
             let row = app.store.session(id).await?;
-            app.changed(id, row.and_then(|row| row.created_by)).await;
+            app.ended(id, row.and_then(|row| row.created_by), reason).await;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Who is connected to a session right now, and the hot path between them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -23,6 +24,7 @@ pub(crate) struct AgentLink {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) slot: u32,
     pub(crate) connection: Uuid,
+    pub(crate) address: IpAddr,
 }
 
 /// A viewer's end.
@@ -43,6 +45,7 @@ pub(crate) struct Links {
     pub(crate) agent: Option<AgentLink>,
     pub(crate) viewers: BTreeMap<u32, ViewerLink>,
     pub(crate) controller: Option<u32>,
+    /// The setting `several_controllers`: nobody takes control from another.
     pub(crate) parallel_control: bool,
     pub(crate) hostname: String,
     pub(crate) operating_system: String,

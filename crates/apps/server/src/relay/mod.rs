@@ -13,3 +13,4 @@ mod socket;
 pub(crate) mod viewer_socket;
 
 pub(crate) use hub::Hub;
+pub(crate) use session::Asker;

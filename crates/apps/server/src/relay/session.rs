@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use gc_access::Access;
 use gc_protocol::Ending;
@@ -21,8 +22,31 @@ pub(crate) struct Session {
     pub(crate) created_by: Option<Uuid>,
     machine: tokio::sync::Mutex<RelaySession>,
     links: Mutex<Links>,
+    /// In whose name the person is, or was last, asked.
+    asker: Mutex<Asker>,
+    /// An end that the database has not taken yet.
+    unstored: Mutex<Option<EndReason>>,
     timer: tokio::sync::Notify,
 }
+
+/// Who asks the person.
+#[derive(Debug, Clone)]
+pub(crate) struct Asker {
+    pub(crate) user_id: Option<Uuid>,
+    pub(crate) name: String,
+}
+
+/// Why an agent is not taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotTaken {
+    /// The session is over.
+    Ended,
+    /// The database does not answer: it may come again.
+    Unstored,
+}
+
+/// How long to wait before an end is written down again.
+const STORE_AGAIN: Duration = Duration::from_secs(5);
 
 /// A viewer that wants in.
 pub(crate) struct Joining {
@@ -42,6 +66,8 @@ impl Session {
             created_by: row.created_by,
             machine: tokio::sync::Mutex::new(machine),
             links: Mutex::new(links),
+            asker: Mutex::new(Asker { user_id: row.created_by, name: row.technician_name.clone() }),
+            unstored: Mutex::default(),
             timer: tokio::sync::Notify::new(),
         }
     }
@@ -60,17 +86,20 @@ impl Session {
     }
 
     /// An agent has come: the first, or one that is back. An older connection
-    /// is superseded. `None` when the session is over.
+    /// is superseded.
+    ///
+    /// # Errors
+    /// [`NotTaken`] says why it has to go.
     pub(crate) async fn agent_arrived(
         self: &Arc<Self>,
         app: &Arc<App>,
         link: AgentLink,
         remembered: Option<Access>,
         welcome: impl FnOnce(Option<Access>) -> bytes::Bytes,
-    ) -> Option<()> {
+    ) -> Result<(), NotTaken> {
         let mut machine = self.machine.lock().await;
         if matches!(machine.phase(), Phase::Ended(_)) {
-            return None;
+            return Err(NotTaken::Ended);
         }
         let superseded = self.with_links(|all| all.remove_agent());
         if let Some(old) = superseded {
@@ -78,7 +107,7 @@ impl Session {
             let actions = machine.agent_lost(app.clock.now());
             self.carry_out(app, &mut machine, actions).await;
             if matches!(machine.phase(), Phase::Ended(_)) {
-                return None;
+                return Err(NotTaken::Ended);
             }
         }
         let actions = machine.agent_arrived(remembered, app.clock.now());
@@ -88,7 +117,7 @@ impl Session {
             let actions = machine.agent_lost(app.clock.now());
             self.carry_out(app, &mut machine, actions).await;
             self.timer.notify_one();
-            return None;
+            return Err(NotTaken::Unstored);
         }
         // A queue that has just been made has room for its first message.
         let _: Result<(), _> = link.outbox.push(welcome(machine.accepted()));
@@ -98,7 +127,7 @@ impl Session {
             self.start_streams(&machine);
         }
         self.store_phase(app, &machine).await;
-        Some(())
+        Ok(())
     }
 
     /// The agent's line is gone, unless a newer one took its place.
@@ -135,13 +164,11 @@ impl Session {
                 started_at: verdict.first.then(|| app.clock.wall()),
                 ..Default::default()
             }
-        } else if verdict.first {
-            SessionChange { consent: Some(ConsentState::Denied), ..Default::default() }
         } else {
+            // A first no is written down together with the end that it is.
             SessionChange::default()
         };
-        let is_change = verdict.granted || verdict.first;
-        let stored = if is_change { app.store.change_session(self.id, change).await } else { Ok(true) };
+        let stored = if verdict.granted { app.store.change_session(self.id, change).await } else { Ok(true) };
         let verdict = match stored {
             Ok(true) => verdict,
             Ok(false) | Err(_) => {
@@ -161,22 +188,38 @@ impl Session {
         app.audit(NewAudit {
             event,
             session_id: Some(self.id),
-            details: Some(serde_json::json!({ "access": verdict.access.as_str(), "reason": reason })),
+            outcome: (!verdict.granted).then_some("refused"),
+            details: Some(serde_json::json!({
+                "access": verdict.access.as_str(), "reason": reason, "technician": self.asker().name,
+            })),
+            ip_address: self.agent_address(),
             ..Default::default()
         })
         .await;
-        let actions = machine.verdict_stored(verdict);
+        let actions = machine.verdict_stored(verdict, app.clock.now());
         self.carry_out(app, machine, actions).await;
         self.store_phase(app, machine).await;
     }
 
     /// Ask the person for control in mid-session.
-    pub(crate) async fn ask_for_control(&self, app: &Arc<App>, asker: String) -> Result<(), AskRefusal> {
+    ///
+    /// # Errors
+    /// [`AskRefusal`] when there is nothing to ask now.
+    pub(crate) async fn ask_for_control(&self, app: &Arc<App>, asker: Asker) -> Result<(), AskRefusal> {
         let mut machine = self.machine.lock().await;
-        let actions = machine.ask_for_control(asker, app.clock.now())?;
+        let actions = machine.ask_for_control(asker.name.clone(), app.clock.now())?;
+        *self.asker.lock().unwrap_or_else(PoisonError::into_inner) = asker;
         self.timer.notify_one();
         self.carry_out(app, &mut machine, actions).await;
         Ok(())
+    }
+
+    fn asker(&self) -> Asker {
+        self.asker.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn agent_address(&self) -> Option<String> {
+        self.with_links(|all| all.agent.as_ref().map(|agent| agent.address.to_string()))
     }
 
     /// A viewer comes in. It is welcomed before anything else reaches it.
@@ -250,7 +293,9 @@ impl Session {
         let mut machine = self.machine.lock().await;
         let before = machine.controller();
         let actions = machine.control(viewer, take);
-        if let Some(before) = before.filter(|before| machine.controller() != Some(*before)) {
+        // Where several may control at once, nobody lets go for another.
+        let alone = !self.with_links(|all| all.parallel_control);
+        if let Some(before) = before.filter(|before| alone && machine.controller() != Some(*before)) {
             // What the one before still holds comes up.
             let reset = gc_protocol::encode(gc_protocol::messages::InputReset { seq: 0 });
             self.with_links(|all| {
@@ -299,10 +344,11 @@ impl Session {
             loop {
                 let deadline = {
                     let machine = session.machine.lock().await;
-                    if matches!(machine.phase(), Phase::Ended(_)) {
-                        return;
+                    match machine.phase() {
+                        Phase::Ended(_) if session.unstored().is_none() => return,
+                        Phase::Ended(_) => Some(app.clock.now() + STORE_AGAIN),
+                        _ => machine.next_deadline(),
                     }
-                    machine.next_deadline()
                 };
                 let due = async {
                     match deadline {
@@ -321,6 +367,10 @@ impl Session {
 
     async fn tick(&self, app: &Arc<App>) {
         let mut machine = self.machine.lock().await;
+        if let Some(reason) = self.unstored() {
+            self.store_end(app, reason).await;
+            return;
+        }
         let (actions, verdict) = machine.tick(app.clock.now());
         self.carry_out(app, &mut machine, actions).await;
         if let Some(verdict) = verdict {
@@ -394,7 +444,11 @@ impl Session {
                     app.audit(NewAudit {
                         event: "consent_requested",
                         session_id: Some(self.id),
-                        details: Some(serde_json::json!({ "access": access.as_str() })),
+                        actor_id: self.asker().user_id,
+                        details: Some(serde_json::json!({
+                            "access": access.as_str(), "technician": self.asker().name,
+                        })),
+                        ip_address: self.agent_address(),
                         ..Default::default()
                     })
                     .await;
@@ -406,6 +460,7 @@ impl Session {
     }
 
     async fn finish(&self, app: &Arc<App>, reason: EndReason, ending: Ending) {
+        let address = self.agent_address();
         let (agent, viewers) = self.with_links(|all| (all.remove_agent(), std::mem::take(&mut all.viewers)));
         let mut goodbye = ending.message(reason.text());
         goodbye.reason = reason.as_str().into();
@@ -418,10 +473,6 @@ impl Session {
             let last = gc_protocol::envelope::encode_framed(header, goodbye.clone());
             agent.outbox.close(ending, reason.text(), last);
         }
-        let change = SessionChange { ended: Some((app.clock.wall(), reason.as_str())), ..Default::default() };
-        if let Err(error) = app.store.change_session(self.id, change).await {
-            tracing::error!(session_id = %self.id, %error, "a session's end could not be stored");
-        }
         for (viewer, link) in viewers {
             self.audit_left(app, viewer, link).await;
         }
@@ -429,12 +480,35 @@ impl Session {
             event: "session_ended",
             session_id: Some(self.id),
             details: Some(serde_json::json!({ "reason": reason.as_str() })),
+            ip_address: address,
             ..Default::default()
         })
         .await;
-        app.hub.remove(self.id);
+        self.store_end(app, reason).await;
+    }
+
+    /// Write the end down. Until that is done the session stays here, over for
+    /// everybody, so that no row brings it back.
+    async fn store_end(&self, app: &Arc<App>, reason: EndReason) {
+        let denied = matches!(reason, EndReason::Denied | EndReason::TimedOut);
+        let change = SessionChange {
+            consent: denied.then_some(ConsentState::Denied),
+            ended: Some((app.clock.wall(), reason.as_str())),
+            ..Default::default()
+        };
+        let stored = app.store.change_session(self.id, change).await;
+        if let Err(error) = &stored {
+            tracing::error!(session_id = %self.id, %error, "a session's end could not be stored; trying again");
+        } else {
+            app.hub.remove(self.id);
+        }
+        *self.unstored.lock().unwrap_or_else(PoisonError::into_inner) = stored.is_err().then_some(reason);
         app.changed(self.id, self.created_by).await;
         self.timer.notify_one();
+    }
+
+    fn unstored(&self) -> Option<EndReason> {
+        *self.unstored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The agent is back: it has to be told of every viewer's wish again.

@@ -4,17 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use futures_util::SinkExt;
-use futures_util::stream::SplitSink;
-use gc_protocol::limits;
+use bytes::Bytes;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use gc_protocol::{Ending, limits};
 use tokio::task::JoinHandle;
 
 use super::outbox::{Next, Outbox};
 
 /// How long a peer has for its first message.
-pub(super) const HELLO_WITHIN: Duration = Duration::from_secs(10);
+const HELLO_WITHIN: Duration = Duration::from_secs(10);
 /// How long a peer may take to accept what is written.
 const WRITE_WITHIN: Duration = Duration::from_secs(20);
+/// Bytes that are read and thrown away while a peer closes.
+const DRAINED: usize = 8 << 20;
 /// How long a peer may take to answer a close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(3);
 
@@ -53,9 +56,76 @@ pub(super) async fn write(mut sink: SplitSink<WebSocket, Message>, outbox: Arc<O
     }
 }
 
-/// Wait for a writer whose outbox was closed; not for long.
-pub(super) async fn finish(mut writer: JoinHandle<()>) {
+/// Why a connection ends before anything else was said.
+pub(super) type Goodbye = (Ending, String);
+
+/// What came instead of a first message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// Nothing in time.
+    Late,
+    /// More than a message may be.
+    TooLarge,
+    /// Something else.
+    Wrong,
+}
+
+impl Silence {
+    pub(super) fn ending(self, who: &str) -> Goodbye {
+        match self {
+            Self::Late => (Ending::HeartbeatMissed, format!("The {who} did not introduce itself in time.")),
+            Self::TooLarge => (Ending::TooLarge, format!("The {who}'s first message is too large.")),
+            Self::Wrong => (Ending::Protocol, format!("The {who} did not introduce itself.")),
+        }
+    }
+}
+
+/// The peer's first binary message.
+pub(super) async fn first_message(stream: &mut SplitStream<WebSocket>) -> Result<Bytes, Silence> {
+    let first = async {
+        loop {
+            match stream.next().await {
+                Some(Ok(Message::Binary(bytes))) => return Ok(bytes),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Err(error)) if too_large(&error) => return Err(Silence::TooLarge),
+                _ => return Err(Silence::Wrong),
+            }
+        }
+    };
+    tokio::time::timeout(HELLO_WITHIN, first).await.unwrap_or(Err(Silence::Late))
+}
+
+/// Wait for a writer whose outbox was closed, then for the peer to close; not
+/// for long. What the peer still sends is thrown away: closing over unread
+/// bytes would reset the line, and the goodbye would be lost with it.
+pub(super) async fn finish(mut writer: JoinHandle<()>, mut stream: SplitStream<WebSocket>) {
     if tokio::time::timeout(CLOSE_WITHIN, &mut writer).await.is_err() {
         writer.abort();
+        return;
     }
+    let drained = async {
+        let mut left = DRAINED;
+        while let Some(Ok(message)) = stream.next().await {
+            let length = message.into_data().len();
+            if length > left {
+                return;
+            }
+            left -= length;
+        }
+    };
+    // A peer that does not close in time is closed upon.
+    let _: Result<(), _> = tokio::time::timeout(CLOSE_WITHIN, drained).await;
+}
+
+pub(super) fn too_large(error: &axum::Error) -> bool {
+    let mut source: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = source {
+        // The socket library's own error is behind axum's and only known here
+        // by its words.
+        if error.to_string().contains("too long") || error.to_string().contains("too large") {
+            return true;
+        }
+        source = error.source();
+    }
+    false
 }

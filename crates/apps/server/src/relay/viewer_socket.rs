@@ -21,21 +21,32 @@ use gc_store::{Status, Store};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::agent_socket::{micros, too_large};
+use super::agent_socket::micros;
 use super::links::{ViewerLink, end};
 use super::outbox::Outbox;
 use super::session::{Joining, Session};
-use super::socket::{HELLO_WITHIN, bounded, finish, write};
+use super::socket::{bounded, finish, first_message, too_large, write};
 use crate::app::App;
 use crate::auth::viewer_token::Claims;
 use crate::error::ApiError;
 use crate::request::{ClientAddress, Query};
 
-/// Largest message that steers or types, in bytes.
-const STEERING: usize = 4 << 10;
+/// Largest message that types, in bytes: characters, and their wrapping.
+const TYPING: usize = 2 << 10;
+/// Largest message that steers the picture, in bytes: some numbers.
+const STEERING: usize = 128;
 /// Acknowledgements, refreshes and the like that a viewer may send in a second:
 /// more than any screen has pictures.
 const STEERING_PER_SECOND: u32 = 500;
+/// How often in a second control may be taken or given up: everybody in the
+/// session is told each time.
+const CONTROL_PER_SECOND: u32 = 5;
+/// Heartbeats of a viewer in a second.
+const HEARTBEATS_PER_SECOND: u32 = 20;
+/// What a viewer is told whose login is gone.
+const LOGGED_OUT: &str = "Your login has ended.";
+/// What a viewer is told when it is not at fault.
+const PROBLEM: &str = "The server has a problem. Try again in a moment.";
 /// How often an open socket's right to be there is looked at again.
 const RECHECK: Duration = Duration::from_secs(15);
 
@@ -121,7 +132,7 @@ async fn stands(store: &Store, claims: &Claims, now: i64) -> Result<bool, gc_sto
     let permissions = store.permissions(&user).await?;
     let view = SessionView {
         is_creator: row.created_by == Some(user.id),
-        is_invited: store.is_invited(row.id, user.id).await?,
+        is_invited: store.is_guest(row.id, user.id).await?,
         // The person's answer is looked at apart: here it is the user's right.
         accepted: Some(claims.access),
         ended: false,
@@ -134,20 +145,21 @@ async fn serve(app: Arc<App>, socket: WebSocket, claims: Claims, session: Arc<Se
     let (sink, mut stream) = socket.split();
     let outbox = Arc::new(Outbox::new(limits::VIEWER_QUEUE));
     let writer = tokio::spawn(write(sink, outbox.clone()));
-    let first = tokio::time::timeout(HELLO_WITHIN, stream.next()).await;
-    let hello = match first {
-        Ok(Some(Ok(Message::Binary(bytes)))) => read_hello(bytes),
-        _ => Err("The viewer did not introduce itself.".to_owned()),
+    let hello = match first_message(&mut stream).await {
+        Ok(bytes) => read_hello(bytes).map_err(|text| (Ending::Protocol, text)),
+        Err(silence) => Err(silence.ending("viewer")),
     };
     let joined = match hello {
         Ok((hello, version)) => join(&app, &session, &outbox, &claims, hello, version, client).await,
-        Err(text) => Err((Ending::Protocol, text)),
+        Err(goodbye) => Err(goodbye),
     };
     match joined {
         Ok((viewer, access)) => {
             let mut reader = Reader {
                 throttle: InputThrottle::new(app.clock.now()),
-                steering: Steering::default(),
+                steering: Counter::default(),
+                controls: Counter::default(),
+                heartbeats: Counter::default(),
                 app: app.clone(),
                 session,
                 claims,
@@ -159,17 +171,17 @@ async fn serve(app: Arc<App>, socket: WebSocket, claims: Claims, session: Arc<Se
             };
             // What was revoked while the viewer introduced itself found no link to
             // close: look once more now that there is one.
-            if matches!(stands(&app.store, &reader.claims, app.clock.wall()).await, Ok(true)) {
-                reader.run(stream).await;
-            } else {
-                end(&outbox, Ending::CredentialEnded, "Your login has ended.");
+            match stands(&app.store, &reader.claims, app.clock.wall()).await {
+                Ok(true) => reader.run(&mut stream).await,
+                Ok(false) => end(&outbox, Ending::CredentialEnded, LOGGED_OUT),
+                Err(_) => end(&outbox, Ending::GoingAway, PROBLEM),
             }
             reader.session.left(&app, viewer).await;
         }
         Err((ending, text)) => end(&outbox, ending, &text),
     }
     end(&outbox, Ending::Normal, "");
-    finish(writer).await;
+    finish(writer, stream).await;
 }
 
 fn read_hello(bytes: Bytes) -> Result<(ViewerHello, u32), String> {
@@ -198,8 +210,8 @@ async fn join(
     version: u32,
     client: ClientAddress,
 ) -> Result<(u32, Access), (Ending, String)> {
-    let user = app.store.user(claims.user_id).await.ok().flatten();
-    let Some(user) = user else { return Err((Ending::CredentialEnded, "Your login has ended.".into())) };
+    let user = app.store.user(claims.user_id).await.map_err(|_| (Ending::GoingAway, PROBLEM.to_owned()))?;
+    let Some(user) = user else { return Err((Ending::CredentialEnded, LOGGED_OUT.into())) };
     let link = ViewerLink {
         outbox: outbox.clone(),
         access: claims.access,
@@ -216,21 +228,21 @@ async fn join(
     })
 }
 
-/// Acknowledgements, refreshes and the like within one second.
+/// Messages of one kind within a second.
 #[derive(Default)]
-struct Steering {
+struct Counter {
     second: Duration,
     count: u32,
 }
 
-impl Steering {
-    /// Whether one more may pass.
-    fn take(&mut self, now: Duration) -> bool {
+impl Counter {
+    /// One more, unless there were too many.
+    fn take(&mut self, most: u32, now: Duration) -> Result<(), Goodbye> {
         if now.saturating_sub(self.second) >= Duration::from_secs(1) {
             *self = Self { second: now, count: 0 };
         }
         self.count += 1;
-        self.count <= STEERING_PER_SECOND
+        if self.count <= most { Ok(()) } else { Err((Ending::Flooding, "Too many messages at once.")) }
     }
 }
 
@@ -242,15 +254,18 @@ struct Reader {
     access: Access,
     outbox: Arc<Outbox>,
     throttle: InputThrottle,
-    steering: Steering,
+    steering: Counter,
+    controls: Counter,
+    heartbeats: Counter,
     refused: u32,
     chats: Vec<Duration>,
 }
 
 type Goodbye = (Ending, &'static str);
+const OVERSIZE: Goodbye = (Ending::TooLarge, "A message was larger than its kind may be.");
 
 impl Reader {
-    async fn run(&mut self, mut stream: SplitStream<WebSocket>) {
+    async fn run(&mut self, stream: &mut SplitStream<WebSocket>) {
         let app = self.app.clone();
         let mut heard = app.clock.now();
         let mut beat = app.clock.now();
@@ -307,7 +322,7 @@ impl Reader {
             if now.saturating_sub(checked) >= RECHECK {
                 checked = now;
                 if matches!(stands(&app.store, &self.claims, app.clock.wall()).await, Ok(false)) {
-                    end(&self.outbox, Ending::CredentialEnded, "Your login has ended.");
+                    end(&self.outbox, Ending::CredentialEnded, LOGGED_OUT);
                     return;
                 }
             }
@@ -340,17 +355,14 @@ impl Reader {
         match route(raw.field(), sender) {
             // Input and what steers the picture are small; what is not is no such
             // thing, whatever fields it may hide.
-            Ok(Destination::AgentInput | Destination::Agent) if raw.bytes().len() > STEERING => {
-                Err((Ending::TooLarge, "A message was larger than its kind may be."))
-            }
+            Ok(Destination::AgentInput) if raw.bytes().len() > TYPING => Err(OVERSIZE),
+            Ok(Destination::Agent) if raw.bytes().len() > STEERING => Err(OVERSIZE),
             Ok(Destination::AgentInput) => self
                 .throttle
                 .offer(raw.field(), raw.bytes().clone())
                 .map_err(|_| (Ending::Flooding, "Too much input at once.")),
             Ok(Destination::Agent) => {
-                if !self.steering.take(self.app.clock.now()) {
-                    return Err((Ending::Flooding, "Too many messages at once."));
-                }
+                self.steering.take(STEERING_PER_SECOND, self.app.clock.now())?;
                 self.session.with_links(|all| all.forward_to_agent(self.viewer, raw.bytes()));
                 Ok(())
             }
@@ -378,11 +390,13 @@ impl Reader {
     async fn relay(&mut self, body: Body) -> Result<(), Goodbye> {
         match body {
             Body::Heartbeat(beat) => {
+                self.heartbeats.take(HEARTBEATS_PER_SECOND, self.app.clock.now())?;
                 let ack = HeartbeatAck { sequence: beat.sequence, sent_at_us: beat.sent_at_us };
                 let _: Result<(), _> = self.outbox.push(encode(ack));
             }
             Body::ViewerHello(_) => return Err((Ending::Protocol, "The viewer introduced itself twice.")),
             Body::ControlRequest(ControlRequest { take }) => {
+                self.controls.take(CONTROL_PER_SECOND, self.app.clock.now())?;
                 self.session.control(&self.app, self.viewer, take).await;
             }
             Body::Chat(chat) => self.chat(&chat),

@@ -321,6 +321,29 @@ pub struct SpecialKey {
     #[prost(uint32, tag = "2")]
     pub seq: u32,
 }
+/// What one key of the remote keyboard types: Unicode characters, 0 where it
+/// types none. AltGr is the right-hand Alt of layouts that have a third level.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KeyCap {
+    #[prost(uint32, tag = "1")]
+    pub scan_code: u32,
+    #[prost(uint32, tag = "2")]
+    pub plain: u32,
+    #[prost(uint32, tag = "3")]
+    pub shift: u32,
+    #[prost(uint32, tag = "4")]
+    pub alt_gr: u32,
+    #[prost(uint32, tag = "5")]
+    pub alt_gr_shift: u32,
+}
+/// The layout in force on the remote machine, from the agent: at the start and
+/// whenever it changes. A viewer sends a key by its place where that types the
+/// same here and there, else the character.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct KeyboardLayout {
+    #[prost(message, repeated, tag = "1")]
+    pub caps: ::prost::alloc::vec::Vec<KeyCap>,
+}
 /// Release every key and button that this viewer holds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InputReset {
@@ -1060,7 +1083,7 @@ impl TerminalKind {
 pub struct Envelope {
     #[prost(
         oneof = "envelope::Body",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 50, 51, 52, 53, 54, 60, 61, 62, 80, 81"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 50, 51, 52, 53, 54, 60, 61, 62, 80, 81"
     )]
     pub body: ::core::option::Option<envelope::Body>,
 }
@@ -1104,6 +1127,8 @@ pub mod envelope {
         RefreshRequest(super::RefreshRequest),
         #[prost(message, tag = "18")]
         SpecialKey(super::SpecialKey),
+        #[prost(message, tag = "19")]
+        KeyboardLayout(super::KeyboardLayout),
         #[prost(message, tag = "20")]
         AgentHello(super::AgentHello),
         #[prost(message, tag = "21")]

@@ -18,7 +18,7 @@ fn live(requested: Access) -> RelaySession {
     let mut session = session(requested);
     let request = asked(&session.agent_arrived(None, S));
     let verdict = session.answer(&request.request_id, true, ConsentReason::Answered).expect("no verdict");
-    session.verdict_stored(verdict);
+    session.verdict_stored(verdict, S * 10);
     assert_eq!(session.phase(), Phase::Live);
     session
 }
@@ -33,7 +33,7 @@ fn nobody_looks_in_before_consent() {
     let verdict = session.answer(&request.request_id, true, ConsentReason::Answered).expect("no verdict");
     // Answered, and not yet stored.
     assert_eq!(session.join("Ada".into(), Access::Control), Err(JoinRefusal::ConsentPending));
-    session.verdict_stored(verdict);
+    session.verdict_stored(verdict, S * 10);
     assert!(session.join("Ada".into(), Access::Control).is_ok());
 }
 
@@ -48,7 +48,7 @@ fn every_way_of_not_accepting_ends_it() {
         let mut session = session(Access::Control);
         let request = asked(&session.agent_arrived(None, S));
         let verdict = session.answer(&request.request_id, false, reason).expect("no verdict");
-        let actions = session.verdict_stored(verdict);
+        let actions = session.verdict_stored(verdict, S * 10);
         assert!(actions.contains(&Action::End(expected, Ending::NotPermitted)), "{reason:?}");
         assert_eq!(session.phase(), Phase::Ended(expected));
     }
@@ -64,7 +64,7 @@ fn the_relay_itself_counts_the_seconds() {
     let verdict = verdict.expect("time is over");
     // The click comes a moment too late.
     assert_eq!(session.answer(&request.request_id, true, ConsentReason::Answered), None);
-    session.verdict_stored(verdict);
+    session.verdict_stored(verdict, S * 10);
     assert_eq!(session.phase(), Phase::Ended(EndReason::TimedOut));
 }
 
@@ -100,12 +100,12 @@ fn control_in_mid_session() {
     let request = asked(&session.ask_for_control("Bob".into(), S * 9).expect("asked"));
     assert_eq!(session.ask_for_control("Bob".into(), S * 9), Err(AskRefusal::Asking));
     let verdict = session.answer(&request.request_id, false, ConsentReason::Answered).expect("no verdict");
-    session.verdict_stored(verdict);
+    session.verdict_stored(verdict, S * 10);
     // A no to more leaves what was accepted.
     assert_eq!((session.phase(), session.accepted()), (Phase::Live, Some(Access::ViewOnly)));
     let request = asked(&session.ask_for_control("Bob".into(), S * 10).expect("asked again"));
     let verdict = session.answer(&request.request_id, true, ConsentReason::Answered).expect("no verdict");
-    session.verdict_stored(verdict);
+    session.verdict_stored(verdict, S * 10);
     assert_eq!(session.accepted(), Some(Access::Control));
     assert_eq!(session.ask_for_control("Bob".into(), S * 11), Err(AskRefusal::AlreadyAccepted));
 }

@@ -1,0 +1,80 @@
+//! The capture thread's queue: what wakes it, and what it has to do.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Wishes that may wait; more means that the screen is stuck, and then the
+/// oldest still count.
+pub(super) const WAITING: usize = 1024;
+
+/// What the capture thread has to do.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// Something may have changed.
+    Wake,
+    /// A viewer wants this display.
+    Show { viewer: u32, display: u32 },
+    /// A viewer wants nothing more.
+    Stop { viewer: u32 },
+    /// A viewer has shown a frame.
+    Acknowledged { viewer: u32, frame: (u32, u32, u32) },
+    /// A viewer has to begin anew.
+    Refresh { viewer: u32 },
+    /// Nobody is there any more.
+    Disconnected,
+}
+
+/// The last input of each viewer that was carried out.
+pub(super) type Applied = BTreeMap<u32, u32>;
+
+/// Wakes the capture thread; many wakes at once are one. Cloning shares it.
+#[derive(Debug, Clone)]
+pub(super) struct Waker {
+    sender: SyncSender<Work>,
+    awake: Arc<AtomicBool>,
+    applied: Arc<Mutex<Applied>>,
+}
+
+impl Waker {
+    pub(super) fn push(&self, work: Work) {
+        match self.sender.try_send(work) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => tracing::error!("the screen is stuck; a viewer's wish is lost"),
+            Err(TrySendError::Disconnected(_)) => tracing::error!("the capture thread is gone"),
+        }
+    }
+
+    pub(super) fn wake(&self) {
+        if !self.awake.swap(true, Ordering::AcqRel) {
+            // A full queue is awake already.
+            let _: Result<(), _> = self.sender.try_send(Work::Wake);
+        }
+    }
+
+    /// What follows is a new sleep: the next wake counts again.
+    pub(super) fn taken(&self) {
+        self.awake.store(false, Ordering::Release);
+    }
+
+    /// A viewer's input was carried out: pictures from now on answer it.
+    pub(super) fn applied(&self, viewer: u32, sequence: u32) {
+        let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
+        applied.insert(viewer, sequence);
+        // Viewers come and go; only the latest matter.
+        while applied.len() > 64 {
+            applied.pop_first();
+        }
+    }
+
+    /// What has been carried out by now.
+    pub(super) fn answered(&self) -> Applied {
+        self.applied.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+pub(super) fn queue() -> (Waker, Receiver<Work>) {
+    let (sender, receiver) = sync_channel(WAITING);
+    (Waker { sender, awake: Arc::default(), applied: Arc::default() }, receiver)
+}
