@@ -222,6 +222,9 @@ pub trait Prompt: Send + Sync {
     /// When there is no way to ask.
     fn ask_code(&self, problem: Option<&str>) -> Result<Option<String>, DesktopError>;
 
+    /// Show that something takes a while, until the answer is dropped.
+    fn busy(&self, text: &str) -> Box<dyn Send>;
+
     /// Tell the person something, and wait until they have read it.
     fn tell(&self, title: &str, text: &str);
 }
@@ -252,11 +255,8 @@ pub fn open(wake: Box<dyn Fn() + Send>) -> Result<Desktop, DesktopError> {
     return windows::open(wake);
 }
 
-/// A way to talk to the person.
-///
-/// # Errors
-/// When there is no display.
-pub fn prompt() -> Result<Box<dyn Prompt>, DesktopError> {
+/// A way to talk to the person; where there is none, nobody answers.
+pub fn prompt() -> Box<dyn Prompt> {
     #[cfg(target_os = "linux")]
     return x11::prompt();
     #[cfg(windows)]

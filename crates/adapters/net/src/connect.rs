@@ -92,7 +92,7 @@ async fn open(
     };
     let host = url.host_str().ok_or(ConnectError::Address)?.trim_matches(['[', ']']);
     let port = url.port_or_known_default().ok_or(ConnectError::Address)?;
-    let stream = match proxy::for_target(url, |name| std::env::var(name).ok()) {
+    let stream = match proxy::for_target(url, |name| std::env::var(name).ok(), &proxy::system())? {
         Some(proxy) => proxy::through(&proxy, host, port).await?,
         None => TcpStream::connect((host, port)).await.map_err(ConnectError::Network)?,
     };

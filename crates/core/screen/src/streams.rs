@@ -44,6 +44,7 @@ struct Subscriber {
     stream: StreamId,
     pacer: Pacer,
     refreshed: Option<Duration>,
+    switched: Option<Duration>,
 }
 
 /// A frame that may be sent now.
@@ -129,6 +130,7 @@ impl Streams {
         if !self.subscribers.contains_key(&viewer) && self.subscribers.len() >= MOST_VIEWERS {
             return false;
         }
+        let switched = self.subscribers.get(&viewer).and_then(|before| before.switched);
         self.unsubscribe(viewer);
         let shared = self.streams.iter().find_map(|(id, stream)| {
             (stream.display == display && now.saturating_sub(stream.epoch_opened) >= EPOCH_PAUSE).then_some(*id)
@@ -140,9 +142,20 @@ impl Streams {
             }
             None => self.open_stream(display, size, now),
         };
-        self.subscribers.insert(viewer, Subscriber { stream, pacer: Pacer::default(), refreshed: None });
+        self.subscribers.insert(viewer, Subscriber { stream, pacer: Pacer::default(), refreshed: None, switched });
         self.moved.push((viewer, stream));
         true
+    }
+
+    /// Whether a viewer may be given another display now: each costs a whole
+    /// picture.
+    pub fn may_switch(&mut self, viewer: ViewerId, now: Duration) -> bool {
+        let Some(subscriber) = self.subscribers.get_mut(&viewer) else { return false };
+        let early = subscriber.switched.is_some_and(|at| now.saturating_sub(at) < REFRESH_PAUSE);
+        if !early {
+            subscriber.switched = Some(now);
+        }
+        !early
     }
 
     /// A viewer is gone.
@@ -193,11 +206,13 @@ impl Streams {
         }
     }
 
-    /// Whether any stream on this display could send right now if the display
-    /// had changed: whether capturing is of use.
+    /// Whether anybody could be shown this display right now if it changed:
+    /// whether capturing is of use. One who is ready is enough: what waits for
+    /// the others then tells that they hold somebody up.
     #[must_use]
     pub fn wants_capture(&self, display: u32) -> bool {
-        self.streams.iter().any(|(id, stream)| stream.display == display && self.has_credit(*id))
+        let shows = |id| self.streams.get(id).is_some_and(|stream| stream.display == display);
+        self.subscribers.values().any(|other| shows(&other.stream) && other.pacer.may_send())
     }
 
     /// Viewers that now follow another stream than before.
@@ -336,9 +351,12 @@ mod tests {
     }
 
     fn touch(streams: &mut Streams) {
-        let mut damage = Damage::new(SIZE);
-        damage.mark(Rect::new(10, 10, 5, 5));
-        streams.changed(0, &damage);
+        // What nobody wants to see is not even looked at.
+        if streams.wants_capture(0) {
+            let mut damage = Damage::new(SIZE);
+            damage.mark(Rect::new(10, 10, 5, 5));
+            streams.changed(0, &damage);
+        }
     }
 
     #[test]
@@ -389,6 +407,18 @@ mod tests {
         assert_eq!((stream, epoch), (1, 2));
         assert_ne!(streams.of_viewer(2).unwrap().0, 1);
         assert_eq!(streams.streams.len(), 2);
+    }
+
+    #[test]
+    fn displays_are_switched_with_pauses() {
+        let mut streams = Streams::new(1);
+        assert!(streams.subscribe(1, 0, SIZE, MS));
+        let switched = (0..1000).filter(|at| {
+            let may = streams.may_switch(1, MS * *at);
+            may && streams.subscribe(1, at % 2, SIZE, MS * *at)
+        });
+        assert_eq!(switched.count(), 2);
+        assert!(!streams.may_switch(2, MS), "somebody who does not watch");
     }
 
     #[test]

@@ -74,9 +74,16 @@ impl AgentSession {
         self.accepted
     }
 
-    /// The person answered yes to this much.
-    pub fn accept(&mut self, access: Access) {
-        self.accepted = Some(self.accepted.map_or(access, |before| before.max(access)));
+    /// The person answered yes to this much. What holds by now.
+    pub fn accept(&mut self, access: Access) -> Access {
+        *self.accepted.insert(self.accepted.map_or(access, |before| before.max(access)))
+    }
+
+    /// Back on a new line: the lesser of what both sides remember holds, and
+    /// nothing where one remembers nothing.
+    pub fn lower(&mut self, remembered: Option<Access>) -> Option<Access> {
+        self.accepted = self.accepted.zip(remembered).map(|(ours, theirs)| ours.min(theirs));
+        self.accepted
     }
 
     /// Who is there.
@@ -237,7 +244,7 @@ mod tests {
 
     fn session(accepted: Access, mode: AccessMode) -> AgentSession {
         let mut session = AgentSession::default();
-        session.accept(accepted);
+        assert_eq!(session.accept(accepted), accepted);
         assert!(session.viewer_joined(1, "Ada", mode.into()));
         session
     }
@@ -288,6 +295,21 @@ mod tests {
             assert_eq!(session.input(1, &key(true)).unwrap().len(), 1);
             let released = way(&mut session);
             assert_eq!(released, [Injection::Release(Release::Key { scan_code: 30, extended: false })]);
+        }
+    }
+
+    #[test]
+    fn the_lesser_memory_holds() {
+        use Access::{Control, ViewOnly};
+        for (ours, theirs, expected) in [
+            (Some(Control), Some(ViewOnly), Some(ViewOnly)),
+            (Some(ViewOnly), Some(Control), Some(ViewOnly)),
+            (Some(Control), None, None),
+            (None, Some(Control), None),
+        ] {
+            let mut session = AgentSession { accepted: ours, ..Default::default() };
+            assert_eq!(session.lower(theirs), expected, "{ours:?} {theirs:?}");
+            assert_eq!(session.accepted(), expected);
         }
     }
 

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use windows::Win32::Foundation::{HWND, LPARAM, S_OK, WPARAM};
 use windows::Win32::System::LibraryLoader::{GetProcAddress, LoadLibraryW};
+use windows::Win32::System::Threading::GetCurrentThreadId;
 use windows::Win32::UI::Controls::{
     TASKDIALOG_BUTTON, TASKDIALOG_NOTIFICATIONS, TASKDIALOGCONFIG, TDE_FOOTER, TDF_ALLOW_DIALOG_CANCELLATION,
     TDF_CALLBACK_TIMER, TDM_CLICK_BUTTON, TDM_SET_ELEMENT_TEXT, TDN_CREATED, TDN_TIMER,
 };
 use windows::Win32::UI::WindowsAndMessaging::{
-    FindWindowW, HWND_TOPMOST, IDCANCEL, IDNO, IDYES, MB_DEFBUTTON2, MB_ICONINFORMATION, MB_ICONQUESTION, MB_OK,
+    EnumThreadWindows, HWND_TOPMOST, IDCANCEL, IDNO, IDYES, MB_DEFBUTTON2, MB_ICONINFORMATION, MB_ICONQUESTION, MB_OK,
     MB_SETFOREGROUND, MB_TOPMOST, MB_YESNO, MessageBoxW, PostMessageW, SWP_NOMOVE, SWP_NOSIZE, SendMessageW,
     SetForegroundWindow, SetWindowPos, WM_COMMAND,
 };
@@ -125,6 +126,13 @@ fn ask_by_task_dialog(show: TaskDialog, question: &Question, withdraw: &Withdraw
     })
 }
 
+unsafe extern "system" fn answer_no(window: HWND, _: LPARAM) -> BOOL {
+    // SAFETY: posting to a window that has gone fails and does nothing.
+    let _gone: windows::core::Result<()> =
+        unsafe { PostMessageW(Some(window), WM_COMMAND, WPARAM(IDNO.0 as usize), LPARAM(0)) };
+    true.into()
+}
+
 /// The message box knows neither our buttons nor a countdown: the words say
 /// what Yes and No mean, and another thread closes it when time is over.
 fn ask_by_message_box(question: &Question, withdraw: &Withdraw) -> Answer {
@@ -138,17 +146,17 @@ fn ask_by_message_box(question: &Question, withdraw: &Withdraw) -> Answer {
     let deadline = Instant::now() + question.timeout;
     let (done, ended) = sync_channel::<()>(1);
     let withdrawn = withdraw.clone();
+    // SAFETY: a plain query.
+    let asking = unsafe { GetCurrentThreadId() };
     let closer = std::thread::Builder::new().name("consent-time".into()).spawn(move || {
         while ended.recv_timeout(Duration::from_millis(200)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
             if Instant::now() < deadline && !withdrawn.is_withdrawn() {
                 continue;
             }
-            // SAFETY: answering No to our own box by its title.
+            // SAFETY: the callback touches windows of the asking thread only:
+            // that is the box.
             unsafe {
-                if let Ok(window) = FindWindowW(None, TITLE) {
-                    let no = WPARAM(IDNO.0 as usize);
-                    let _gone: windows::core::Result<()> = PostMessageW(Some(window), WM_COMMAND, no, LPARAM(0));
-                }
+                let _all: BOOL = EnumThreadWindows(asking, Some(answer_no), LPARAM(0));
             }
         }
     });
@@ -185,22 +193,24 @@ impl Prompt for WindowsPrompt {
         std::thread::Builder::new()
             .name("notice".into())
             .spawn(move || {
+                // Somebody who is watched must see it: whatever way the notice
+                // goes that nobody asked for, the session ends.
+                let guard = Guard { heard, state: shown.clone() };
                 let look = move || shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 let panel = Panel {
                     title: "GuruConnect: remote support".into(),
                     text: words(&look().0),
-                    first: "Send",
-                    second: "End session",
+                    buttons: Some(("Send", "End session")),
                     corner: true,
                 };
                 let handler = Box::new(move |act| match act {
                     Act::Second => {
-                        heard(NoticeEvent::End);
+                        (guard.heard)(NoticeEvent::End);
                         Flow::Wait
                     }
                     Act::First(text) => {
                         if !text.trim().is_empty() {
-                            heard(NoticeEvent::Say(text));
+                            (guard.heard)(NoticeEvent::Say(text));
                         }
                         Flow::Show(words(&look().0), true)
                     }
@@ -233,7 +243,8 @@ impl Prompt for WindowsPrompt {
             text.push_str("\r\n\r\n");
             text.push_str(problem);
         }
-        let panel = Panel { title: "GuruConnect".into(), text, first: "Connect", second: "Cancel", corner: false };
+        let buttons = Some(("Connect", "Cancel"));
+        let panel = Panel { title: "GuruConnect".into(), text, buttons, corner: false };
         let typed = Arc::new(Mutex::new(None));
         let result = typed.clone();
         let handler = Box::new(move |act| match act {
@@ -250,11 +261,54 @@ impl Prompt for WindowsPrompt {
         Ok(typed)
     }
 
+    fn busy(&self, text: &str) -> Box<dyn Send> {
+        let (ready, handle) = sync_channel(1);
+        let panel = Panel { title: "GuruConnect".into(), text: text.to_owned(), buttons: None, corner: false };
+        let spawned = std::thread::Builder::new().name("busy".into()).spawn(move || {
+            let handler = Box::new(|act| if matches!(act, Act::Woken) { Flow::Done } else { Flow::Wait });
+            let ready = move |handle| {
+                let _waiting: std::result::Result<(), _> = ready.send(handle);
+            };
+            if let Err(error) = run(&panel, ready, handler) {
+                tracing::warn!(%error, "the person cannot be shown that something takes a while");
+            }
+        });
+        match spawned.ok().and_then(|_| handle.recv().ok()) {
+            Some(handle) => Box::new(Busy(handle)),
+            None => Box::new(()),
+        }
+    }
+
     fn tell(&self, title: &str, text: &str) {
         let text = wide(&format!("{title}\n\n{text}"));
         let style = MB_OK | MB_ICONINFORMATION | MB_TOPMOST | MB_SETFOREGROUND;
         // SAFETY: both strings live through the call.
         unsafe { MessageBoxW(None, PCWSTR(text.as_ptr()), w!("GuruConnect"), style) };
+    }
+}
+
+/// A panel that says that something takes a while, until this is dropped.
+struct Busy(Handle);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.wake();
+    }
+}
+
+/// Ends the session when the notice goes by itself.
+struct Guard {
+    heard: Box<dyn Fn(NoticeEvent) + Send>,
+    state: Arc<Mutex<(Presence, bool)>>,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let wanted = self.state.lock().unwrap_or_else(PoisonError::into_inner).1;
+        if !wanted {
+            tracing::error!("the notice is gone: the session ends");
+            (self.heard)(NoticeEvent::End);
+        }
     }
 }
 

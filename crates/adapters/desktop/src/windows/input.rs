@@ -34,6 +34,13 @@ fn mouse(dx: i32, dy: i32, data: u32, flags: MOUSE_EVENT_FLAGS) -> INPUT {
 }
 
 fn key(key: &Key, down: bool) -> INPUT {
+    // In the system's tables these two have scan codes of their own (Num Lock
+    // the plain 45, Pause a sequence): they go by their virtual key.
+    if matches!(key.code, "NumLock" | "Pause") {
+        let up = if down { KEYBD_EVENT_FLAGS(0) } else { KEYEVENTF_KEYUP };
+        let extended = if key.code == "NumLock" { KEYEVENTF_EXTENDEDKEY } else { KEYBD_EVENT_FLAGS(0) };
+        return stroke(key.virtual_key, key.scan_code, up | extended);
+    }
     let mut flags = KEYEVENTF_SCANCODE;
     if key.extended {
         flags |= KEYEVENTF_EXTENDEDKEY;
@@ -55,7 +62,8 @@ fn button(button: Button, down: bool) -> INPUT {
     mouse(0, 0, data, if down { press } else { release })
 }
 
-/// Where a point is on the virtual desktop, in 65,536ths of it.
+/// Where a point is on the virtual desktop, in 65,536ths of it, rounded up:
+/// the system takes the whole pixels of it, `(at * span) >> 16`.
 fn position(display: &DisplayInfo, x: i32, y: i32) -> (i32, i32) {
     // SAFETY: plain queries.
     let metric = |index| i64::from(unsafe { GetSystemMetrics(index) });
@@ -63,7 +71,7 @@ fn position(display: &DisplayInfo, x: i32, y: i32) -> (i32, i32) {
         let inside = i64::from(at).clamp(0, i64::from(length).max(1) - 1);
         let along = i64::from(start) + inside - from;
         let span = span.max(1);
-        i32::try_from((along * 65_536 + span / 2) / span).unwrap_or(0).clamp(0, 65_535)
+        i32::try_from((along * 65_536 + span - 1) / span).unwrap_or(0).clamp(0, 65_535)
     };
     (
         place(x, display.x, display.size.width, metric(SM_XVIRTUALSCREEN), metric(SM_CXVIRTUALSCREEN)),

@@ -5,6 +5,7 @@ mod dialog;
 mod input;
 mod keyboard;
 mod panel;
+mod scale;
 mod screen;
 
 use windows::Win32::System::Registry::{HKEY_LOCAL_MACHINE, RRF_RT_REG_SZ, RegGetValueW};
@@ -18,8 +19,8 @@ pub(crate) fn open(_wake: Box<dyn Fn() + Send>) -> Result<Desktop, DesktopError>
     Ok(Desktop { screen: Box::new(screen::GdiScreen::new()?), input: Box::new(input::SendInput::default()) })
 }
 
-pub(crate) fn prompt() -> Result<Box<dyn Prompt>, DesktopError> {
-    Ok(Box::new(dialog::WindowsPrompt))
+pub(crate) fn prompt() -> Box<dyn Prompt> {
+    Box::new(dialog::WindowsPrompt)
 }
 
 pub(crate) fn machine() -> (String, String) {

@@ -1,36 +1,41 @@
+#![expect(clippy::missing_const_for_thread_local, reason = "the initializer is const; the lint looks past that here")]
 //! A small window of text, a field and two buttons, by the system's own
 //! controls: the notice, and the question for a code.
 
 use std::cell::RefCell;
 
 use windows::Win32::Foundation::{HWND, LPARAM, LRESULT, WPARAM};
-use windows::Win32::Graphics::Gdi::{DEFAULT_GUI_FONT, GetStockObject, GetSysColorBrush, SYS_COLOR_INDEX};
+use windows::Win32::Graphics::Gdi::{GetSysColorBrush, SYS_COLOR_INDEX};
 use windows::Win32::System::LibraryLoader::GetModuleHandleW;
+use windows::Win32::UI::Controls::{EM_SCROLLCARET, EM_SETSEL};
 use windows::Win32::UI::Input::KeyboardAndMouse::SetFocus;
 use windows::Win32::UI::WindowsAndMessaging::{
-    BS_DEFPUSHBUTTON, CreateWindowExW, DefWindowProcW, DestroyWindow, DispatchMessageW, ES_AUTOHSCROLL, GetMessageW,
-    GetSystemMetrics, GetWindowTextW, HMENU, HWND_TOPMOST, IsDialogMessageW, MSG, PostMessageW, PostQuitMessage,
-    RegisterClassW, SM_CXSCREEN, SM_CYSCREEN, SW_SHOW, SW_SHOWNOACTIVATE, SWP_NOACTIVATE, SWP_NOMOVE, SWP_NOSIZE,
-    SendMessageW, SetForegroundWindow, SetWindowPos, SetWindowTextW, ShowWindow, TranslateMessage, WINDOW_EX_STYLE,
-    WINDOW_STYLE, WM_APP, WM_CLOSE, WM_COMMAND, WM_DESTROY, WM_SETFONT, WNDCLASSW, WS_BORDER, WS_CAPTION, WS_CHILD,
-    WS_EX_TOPMOST, WS_SYSMENU, WS_TABSTOP, WS_VISIBLE,
+    BS_DEFPUSHBUTTON, CreateWindowExW, DefWindowProcW, DestroyWindow, DispatchMessageW, ES_AUTOHSCROLL, ES_AUTOVSCROLL,
+    ES_MULTILINE, ES_READONLY, GetMessageW, GetSystemMetrics, GetWindowTextW, HMENU, HWND_TOPMOST, IsDialogMessageW,
+    MSG, PostMessageW, PostQuitMessage, RegisterClassW, SM_CXSCREEN, SM_CYSCREEN, SW_SHOW, SW_SHOWNOACTIVATE,
+    SWP_NOACTIVATE, SWP_NOMOVE, SWP_NOSIZE, SendMessageW, SetForegroundWindow, SetWindowPos, SetWindowTextW,
+    ShowWindow, TranslateMessage, WINDOW_EX_STYLE, WINDOW_STYLE, WM_APP, WM_CLOSE, WM_COMMAND, WM_DESTROY, WM_SETFONT,
+    WNDCLASSW, WS_BORDER, WS_CAPTION, WS_CHILD, WS_EX_TOPMOST, WS_SYSMENU, WS_TABSTOP, WS_VISIBLE,
 };
 use windows::core::{PCWSTR, w};
 
 use super::{refused, wide};
 use crate::DesktopError;
 
-/// Identifiers of the controls; 1 and 2 are what Enter and Escape mean.
+/// Identifiers of the controls. 1 is what Enter means, 2 what Escape means and
+/// no control has: Escape never presses a button.
 const FIRST: usize = 1;
-const SECOND: usize = 2;
+const ESCAPE: usize = 2;
 const FIELD: usize = 3;
+const SECOND: usize = 4;
+const TEXT: usize = 10;
 
 /// What a panel shows.
 pub(super) struct Panel {
     pub(super) title: String,
     pub(super) text: String,
-    pub(super) first: &'static str,
-    pub(super) second: &'static str,
+    /// The buttons below a field; without them there is only text.
+    pub(super) buttons: Option<(&'static str, &'static str)>,
     /// In the corner, without taking the focus.
     pub(super) corner: bool,
 }
@@ -75,7 +80,7 @@ type Handler = Box<dyn FnMut(Act) -> Flow>;
 struct Open {
     handler: Handler,
     label: HWND,
-    field: HWND,
+    field: Option<HWND>,
 }
 
 thread_local! {
@@ -94,7 +99,7 @@ pub(super) fn run(panel: &Panel, ready: impl FnOnce(Handle), handler: Handler) -
         let _raised: windows::core::Result<()> = SetWindowPos(window, Some(HWND_TOPMOST), 0, 0, 0, 0, above);
         if !panel.corner {
             let _front = SetForegroundWindow(window);
-            let field = OPEN.with_borrow(|open| open.as_ref().map(|open| open.field));
+            let field = OPEN.with_borrow(|open| open.as_ref().and_then(|open| open.field));
             let _before: windows::core::Result<HWND> = SetFocus(field);
         }
         let mut message = MSG::default();
@@ -112,7 +117,9 @@ pub(super) fn run(panel: &Panel, ready: impl FnOnce(Handle), handler: Handler) -
 fn create(panel: &Panel, handler: Handler) -> Result<HWND, DesktopError> {
     let what = "no window can be shown";
     let class = w!("GuruConnectPanel");
-    let (width, height) = if panel.corner { (320, 250) } else { (400, 200) };
+    let dots = super::scale::system_dots();
+    let of = |length: i32| super::scale::at(length, dots);
+    let (width, height) = if panel.corner { (of(320), of(250)) } else { (of(400), of(200)) };
     // SAFETY: every string outlives the call it is passed to; handles are checked.
     unsafe {
         let module = GetModuleHandleW(None).map_err(refused(what))?;
@@ -128,7 +135,7 @@ fn create(panel: &Panel, handler: Handler) -> Result<HWND, DesktopError> {
         RegisterClassW(&raw const description);
         let (screen_width, screen_height) = (GetSystemMetrics(SM_CXSCREEN), GetSystemMetrics(SM_CYSCREEN));
         let (x, y) = if panel.corner {
-            (screen_width - width - 16, screen_height - height - 56)
+            (screen_width - width - of(16), screen_height - height - of(56))
         } else {
             ((screen_width - width) / 2, (screen_height - height) / 2)
         };
@@ -150,7 +157,7 @@ fn create(panel: &Panel, handler: Handler) -> Result<HWND, DesktopError> {
             None,
         )
         .map_err(refused(what))?;
-        let font = GetStockObject(DEFAULT_GUI_FONT);
+        let font = super::scale::font(dots);
         let control = |kind: PCWSTR, text: &str, style: WINDOW_STYLE, id: usize, place: (i32, i32, i32, i32)| {
             let text = wide(text);
             let made = CreateWindowExW(
@@ -171,13 +178,21 @@ fn create(panel: &Panel, handler: Handler) -> Result<HWND, DesktopError> {
             SendMessageW(made, WM_SETFONT, Some(WPARAM(font.0 as usize)), Some(LPARAM(1)));
             Ok::<HWND, DesktopError>(made)
         };
-        let (inner, bottom) = (width - 28, height - 76);
-        let label = control(w!("STATIC"), &panel.text, WINDOW_STYLE(0), 10, (12, 10, inner, bottom - 50))?;
-        let field = WS_TABSTOP | WS_BORDER | WINDOW_STYLE(ES_AUTOHSCROLL as u32);
-        let field = control(w!("EDIT"), "", field, FIELD, (12, bottom - 32, inner, 24))?;
-        let first = WS_TABSTOP | WINDOW_STYLE(BS_DEFPUSHBUTTON as u32);
-        control(w!("BUTTON"), panel.first, first, FIRST, (width - 226, bottom, 100, 28))?;
-        control(w!("BUTTON"), panel.second, WS_TABSTOP, SECOND, (width - 120, bottom, 100, 28))?;
+        let (inner, bottom) = (width - of(28), height - of(76));
+        let text_bottom = if panel.buttons.is_some() { bottom - of(50) } else { bottom };
+        // Read-only and scrolled: what is said last is always in sight.
+        let text = WINDOW_STYLE((ES_MULTILINE | ES_READONLY | ES_AUTOVSCROLL) as u32);
+        let label = control(w!("EDIT"), &panel.text, text, TEXT, (of(12), of(10), inner, text_bottom))?;
+        let field = if let Some((first, second)) = panel.buttons {
+            let style = WS_TABSTOP | WS_BORDER | WINDOW_STYLE(ES_AUTOHSCROLL as u32);
+            let field = control(w!("EDIT"), "", style, FIELD, (of(12), bottom - of(32), inner, of(24)))?;
+            let style = WS_TABSTOP | WINDOW_STYLE(BS_DEFPUSHBUTTON as u32);
+            control(w!("BUTTON"), first, style, FIRST, (width - of(226), bottom, of(100), of(28)))?;
+            control(w!("BUTTON"), second, WS_TABSTOP, SECOND, (width - of(120), bottom, of(100), of(28)))?;
+            Some(field)
+        } else {
+            None
+        };
         OPEN.set(Some(Open { handler, label, field }));
         Ok(window)
     }
@@ -189,7 +204,7 @@ unsafe extern "system" fn procedure(window: HWND, message: u32, first: WPARAM, s
         WM_COMMAND if second.0 != 0 && first.0 & 0xffff == SECOND => Some(Act::Second),
         // Without a control behind it: the keyboard's Enter and Escape.
         WM_COMMAND if second.0 == 0 && first.0 & 0xffff == FIRST => Some(Act::First(field_text())),
-        WM_COMMAND if second.0 == 0 && first.0 & 0xffff == SECOND => Some(Act::Close),
+        WM_COMMAND if first.0 & 0xffff == ESCAPE => Some(Act::Close),
         WM_CLOSE => Some(Act::Close),
         WM_APP => Some(Act::Woken),
         WM_DESTROY => {
@@ -216,7 +231,10 @@ unsafe extern "system" fn procedure(window: HWND, message: u32, first: WPARAM, s
             // SAFETY: our own controls; the strings outlive the calls.
             unsafe {
                 let _shown: windows::core::Result<()> = SetWindowTextW(label, PCWSTR(text.as_ptr()));
-                if empty {
+                let end = WPARAM(usize::MAX >> 1);
+                SendMessageW(label, EM_SETSEL, Some(end), Some(LPARAM(isize::MAX)));
+                SendMessageW(label, EM_SCROLLCARET, None, None);
+                if let Some(field) = field.filter(|_| empty) {
                     let _emptied: windows::core::Result<()> = SetWindowTextW(field, w!(""));
                 }
             }
@@ -230,7 +248,7 @@ unsafe extern "system" fn procedure(window: HWND, message: u32, first: WPARAM, s
 }
 
 fn field_text() -> String {
-    let field = OPEN.with_borrow(|open| open.as_ref().map(|open| open.field));
+    let field = OPEN.with_borrow(|open| open.as_ref().and_then(|open| open.field));
     let Some(field) = field else { return String::new() };
     let mut text = [0u16; 512];
     // SAFETY: the buffer's length goes with it.

@@ -6,8 +6,8 @@ use gc_screen::{Rect, Size};
 use windows::Win32::Foundation::{LPARAM, RECT};
 use windows::Win32::Graphics::Gdi::{
     BI_RGB, BITMAPINFO, BITMAPINFOHEADER, BitBlt, CAPTUREBLT, CreateCompatibleDC, CreateDIBSection, DIB_RGB_COLORS,
-    DeleteDC, DeleteObject, EnumDisplayMonitors, GdiFlush, GetDC, GetDeviceCaps, GetMonitorInfoW, HBITMAP, HDC,
-    HMONITOR, LOGPIXELSX, MONITORINFO, MONITORINFOEXW, ReleaseDC, SRCCOPY, SelectObject,
+    DeleteDC, DeleteObject, EnumDisplayMonitors, GdiFlush, GetDC, GetMonitorInfoW, HBITMAP, HDC, HMONITOR, MONITORINFO,
+    MONITORINFOEXW, ReleaseDC, SRCCOPY, SelectObject,
 };
 use windows::Win32::System::StationsAndDesktops::{
     CloseDesktop, DESKTOP_CONTROL_FLAGS, DESKTOP_READOBJECTS, OpenInputDesktop,
@@ -15,7 +15,7 @@ use windows::Win32::System::StationsAndDesktops::{
 use windows::core::BOOL;
 
 use super::cursor::Cursor;
-use super::refused;
+use super::{refused, scale};
 use crate::{Changed, CursorImage, DesktopError, DisplayInfo, Screen};
 
 /// How often to look while something moves.
@@ -54,8 +54,9 @@ impl GdiScreen {
     fn copy(&mut self, size: Size) -> Result<&Copy, DesktopError> {
         let large_enough = |copy: &Copy| copy.size.width >= size.width && copy.size.height >= size.height;
         if !self.copy.as_ref().is_some_and(large_enough) {
-            self.copy = None;
-            self.copy = Some(Copy::new(self.screen, size)?);
+            let before = self.copy.take().map_or(size, |copy| copy.size);
+            let both = Size::new(before.width.max(size.width), before.height.max(size.height));
+            self.copy = Some(Copy::new(self.screen, both)?);
         }
         self.copy.as_ref().ok_or(DesktopError::Stale)
     }
@@ -134,9 +135,6 @@ impl Screen for GdiScreen {
         if !listed.as_bool() || monitors.is_empty() {
             return Err(DesktopError::None("This computer shows no desktop.".into()));
         }
-        // SAFETY: a handle of ours.
-        let dots = unsafe { GetDeviceCaps(Some(self.screen), LOGPIXELSX) };
-        let scale_percent = u32::try_from(dots).unwrap_or(96).max(1) * 100 / 96;
         let mut displays = Vec::new();
         for (id, monitor) in (0u32..).zip(monitors) {
             let mut info = MONITORINFOEXW::default();
@@ -156,7 +154,7 @@ impl Screen for GdiScreen {
                 y: area.top,
                 size: Size::new(edge(area.left, area.right), edge(area.top, area.bottom)),
                 primary: info.monitorInfo.dwFlags & PRIMARY != 0,
-                scale_percent,
+                scale_percent: scale::percent(monitor),
             });
         }
         Ok(displays)

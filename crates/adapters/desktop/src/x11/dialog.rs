@@ -1,6 +1,7 @@
 //! The dialogs: consent, notice, code.
 
 use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -62,9 +63,10 @@ impl Prompt for X11Prompt {
         std::thread::Builder::new()
             .name("notice".into())
             .spawn(move || {
-                if let Err(error) = show(&shown, woken, &heard) {
-                    tracing::error!(%error, "the notice cannot be shown: the session ends");
-                    heard(NoticeEvent::End);
+                let mut guard = Guard(&heard, false);
+                match show(&shown, woken, &heard) {
+                    Ok(()) => guard.1 = true,
+                    Err(error) => tracing::error!(%error, "the notice cannot be shown"),
                 }
             })
             .map_err(refused)?;
@@ -94,6 +96,27 @@ impl Prompt for X11Prompt {
         })
     }
 
+    fn busy(&self, text: &str) -> Box<dyn Send> {
+        let form = Form { title: "GuruConnect".into(), heading: text.into(), width: 360, ..Form::default() };
+        let pair = UnixStream::pair();
+        let Ok((ours, theirs)) = pair else { return Box::new(()) };
+        let spawned = std::thread::Builder::new().name("busy".into()).spawn(move || {
+            let gone = theirs.try_clone();
+            let Ok(gone) = gone else { return };
+            // Whoever waits has dropped the other end when there is nothing more
+            // to wait for.
+            let shown: Result<(), DesktopError> =
+                run(form, None, Some(theirs), |_, _| if is_closed(&gone) { Flow::Done(()) } else { Flow::Wait });
+            if let Err(error) = shown {
+                tracing::warn!(%error, "the person cannot be shown that something takes a while");
+            }
+        });
+        if let Err(error) = spawned {
+            tracing::warn!(%error, "the person cannot be shown that something takes a while");
+        }
+        Box::new(ours)
+    }
+
     fn tell(&self, title: &str, text: &str) {
         let form = Form {
             title: "GuruConnect".into(),
@@ -109,6 +132,26 @@ impl Prompt for X11Prompt {
         });
         if let Err(error) = told {
             tracing::error!(%error, title, text, "the person could not be told");
+        }
+    }
+}
+
+/// Whether the other end of a pair is gone.
+fn is_closed(stream: &UnixStream) -> bool {
+    let mut entry = libc::pollfd { fd: stream.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: one entry that lives through the call.
+    unsafe { libc::poll(&raw mut entry, 1, 0) > 0 }
+}
+
+/// Somebody who is watched must see it: whatever way the notice goes that
+/// nobody asked for, the session ends.
+struct Guard<'a>(&'a dyn Fn(NoticeEvent), bool);
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if !self.1 {
+            tracing::error!("the notice is gone: the session ends");
+            (self.0)(NoticeEvent::End);
         }
     }
 }

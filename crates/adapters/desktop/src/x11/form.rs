@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use x11rb::connection::{Connection, RequestConnection};
 use x11rb::properties::{WmHints, WmSizeHints, WmSizeHintsSpecification};
 use x11rb::protocol::Event;
+use x11rb::protocol::randr::ConnectionExt as _;
 use x11rb::protocol::xproto::{
-    AtomEnum, ConnectionExt as _, CreateGCAux, CreateWindowAux, EventMask, ImageFormat, InputFocus, PropMode, Window,
-    WindowClass,
+    AtomEnum, ConfigureWindowAux, ConnectionExt as _, CreateGCAux, CreateWindowAux, EventMask, ImageFormat, InputFocus,
+    PropMode, Screen, Window, WindowClass,
 };
 use x11rb::rust_connection::RustConnection;
 use x11rb::wrapper::ConnectionExt as _;
@@ -29,6 +30,12 @@ const ACCENT: Colour = [0, 106, 114];
 const WHITE: Colour = [255, 255, 255];
 const MARGIN: i32 = 20;
 const BUTTON: (i32, i32) = (130, 38);
+/// From the edge of the display, in the corner.
+const EDGE: i32 = 16;
+/// Rows of a corner window: what is said last is what counts, and its buttons
+/// have to stay on the screen.
+const CORNER_HEADING: usize = 4;
+const CORNER_ROWS: usize = 8;
 
 x11rb::atom_manager! {
     Atoms: AtomsCookie {
@@ -86,10 +93,13 @@ pub(super) enum Flow<T> {
 struct View {
     connection: RustConnection,
     window: Window,
+    root: Window,
     gc: u32,
     atoms: Atoms,
     depth: u8,
     size: (u32, u32),
+    /// The lower edge of the display that the window is on.
+    bottom: i32,
     buttons: Vec<(i32, i32)>,
     field: Option<(i32, i32, i32, i32)>,
     keysyms: Vec<u32>,
@@ -108,9 +118,10 @@ pub(super) fn run<T>(
 ) -> Result<T, DesktopError> {
     let mut view = View::open(&mut form)?;
     view.draw(&form)?;
+    let mut read = None;
     loop {
         let mut acts = Vec::new();
-        while let Some(event) = view.connection.poll_for_event().map_err(super::failed("the dialog"))? {
+        while let Some(event) = next_event(&view.connection, &mut read)? {
             acts.extend(view.event(&mut form, &event)?);
         }
         if acts.is_empty() {
@@ -130,6 +141,11 @@ pub(super) fn run<T>(
             }
         }
         view.connection.flush().map_err(super::failed("the dialog"))?;
+        // What was drawn may have read events in, which nothing would wake for.
+        if let Some(event) = view.connection.poll_for_event().map_err(super::failed("the dialog"))? {
+            read = Some(event);
+            continue;
+        }
         if view.connection.stream().as_raw_fd() < 0 {
             return Err(DesktopError::Stale);
         }
@@ -139,6 +155,13 @@ pub(super) fn run<T>(
             // It never blocks; what it says is only that there is something.
             let _: Result<usize, _> = wake.read(&mut bytes);
         }
+    }
+}
+
+fn next_event(connection: &RustConnection, read: &mut Option<Event>) -> Result<Option<Event>, DesktopError> {
+    match read.take() {
+        Some(event) => Ok(Some(event)),
+        None => connection.poll_for_event().map_err(super::failed("the dialog")),
     }
 }
 
@@ -163,17 +186,18 @@ impl View {
         let atoms = Atoms::new(&connection).map_err(|e| refused(&e))?.reply().map_err(|e| refused(&e))?;
         let window = connection.generate_id().map_err(|e| refused(&e))?;
         let gc = connection.generate_id().map_err(|e| refused(&e))?;
-        let (screen_width, screen_height) = (i32::from(screen.width_in_pixels), i32::from(screen.height_in_pixels));
+        let (left, top, right, bottom) = main_display(&connection, screen);
         let size = measure(form)?;
         let (width, height) = (size.0 as i32, size.1 as i32);
         let (x, y) = if form.corner {
-            (screen_width - width - 16, screen_height - height - 16)
+            (right - width - EDGE, bottom - height - EDGE)
         } else {
-            ((screen_width - width) / 2, (screen_height - height) / 2)
+            ((left + right - width) / 2, (top + bottom - height) / 2)
         };
+        let (x, y) = (x.max(left), y.max(top));
         let mask = EventMask::EXPOSURE | EventMask::KEY_PRESS | EventMask::BUTTON_PRESS | EventMask::STRUCTURE_NOTIFY;
         let aux = CreateWindowAux::new().background_pixel(screen.white_pixel).event_mask(mask);
-        let (x, y) = (x.max(0) as i16, y.max(0) as i16);
+        let (x, y) = (x as i16, y as i16);
         connection
             .create_window(
                 COPY_DEPTH_FROM_PARENT,
@@ -236,14 +260,23 @@ impl View {
         let map = map.map_err(|e| refused(&e))?.reply().map_err(|e| refused(&e))?;
         let columns = usize::from(map.keysyms_per_keycode).max(1);
         let (buttons, field) = (Vec::new(), None);
-        Ok(Self { window, gc, atoms, depth, size, buttons, field, keysyms: map.keysyms, columns, lowest, connection })
+        let keysyms = map.keysyms;
+        Ok(Self { window, root, gc, atoms, depth, size, bottom, buttons, field, keysyms, columns, lowest, connection })
     }
 
     fn fit(&mut self, form: &mut Form) -> Result<(), DesktopError> {
         let size = measure(form)?;
         if size != self.size {
+            let failed = super::failed("the dialog");
+            let at = self.connection.translate_coordinates(self.window, self.root, 0, 0).map_err(&failed)?;
+            let at = at.reply().map_err(super::answered("the dialog"))?;
+            // Grown beyond the edge, it moves up: its buttons stay in reach.
+            let over = (i32::from(at.dst_y) + size.1 as i32 + EDGE - self.bottom).max(0);
+            let mut aux = ConfigureWindowAux::new().width(size.0).height(size.1);
+            if over > 0 && size.1 > self.size.1 {
+                aux = aux.x(i32::from(at.dst_x)).y((i32::from(at.dst_y) - over).max(0));
+            }
             self.size = size;
-            let aux = x11rb::protocol::xproto::ConfigureWindowAux::new().width(size.0).height(size.1);
             self.connection.configure_window(self.window, &aux).map_err(super::failed("the dialog"))?;
         }
         Ok(())
@@ -253,19 +286,16 @@ impl View {
         let (width, height) = self.size;
         let mut canvas = Canvas::new(width, height)?;
         canvas.fill(0, 0, width as i32, height as i32, BACKGROUND);
-        let inner = (width as i32 - 2 * MARGIN) as f32;
         let mut y = MARGIN - 4;
-        for line in canvas.wrap(&form.heading, 19.0, inner) {
+        let Rows { heading, texts } = rows(&canvas, form);
+        for line in heading {
             canvas.text(&line, MARGIN, y, 19.0, INK);
             y += 25;
         }
         y += 4;
-        for text in &form.texts {
-            for line in canvas.wrap(text, 15.0, inner) {
-                canvas.text(&line, MARGIN, y, 15.0, MUTED);
-                y += 20;
-            }
-            y += 6;
+        for (line, last) in texts {
+            canvas.text(&line, MARGIN, y, 15.0, MUTED);
+            y += if last { 26 } else { 20 };
         }
         self.field = None;
         if let Some(field) = &form.field {
@@ -336,6 +366,10 @@ impl View {
                         .ignore_error();
                 }
                 self.draw(form)?;
+            }
+            // It says that somebody watches: it does not go away.
+            Event::UnmapNotify(_) if form.corner => {
+                self.connection.map_window(self.window).map_err(super::failed("the dialog"))?;
             }
             Event::ClientMessage(message) if message.data.as_data32().first() == Some(&self.atoms.WM_DELETE_WINDOW) => {
                 return Ok(vec![Some(Act::Close)]);
@@ -412,15 +446,54 @@ impl View {
     }
 }
 
+/// A form's words as they are drawn.
+struct Rows {
+    heading: Vec<String>,
+    /// Each with whether a text ends with it.
+    texts: Vec<(String, bool)>,
+}
+
+fn rows(canvas: &Canvas, form: &Form) -> Rows {
+    let inner = form.width as f32 - 2.0 * MARGIN as f32;
+    let mut heading = canvas.wrap(&form.heading, 19.0, inner);
+    let mut texts = Vec::new();
+    for text in &form.texts {
+        let lines = canvas.wrap(text, 15.0, inner);
+        let count = lines.len();
+        texts.extend(lines.into_iter().enumerate().map(|(at, line)| (line, at + 1 == count)));
+    }
+    if form.corner {
+        if heading.len() > CORNER_HEADING {
+            heading.truncate(CORNER_HEADING);
+            if let Some(last) = heading.last_mut() {
+                last.push('…');
+            }
+        }
+        texts.drain(..texts.len().saturating_sub(CORNER_ROWS));
+    }
+    Rows { heading, texts }
+}
+
 /// The size that a form needs.
 fn measure(form: &mut Form) -> Result<(u32, u32), DesktopError> {
-    let canvas = Canvas::new(1, 1)?;
-    let inner = form.width as f32 - 2.0 * MARGIN as f32;
-    let heading = canvas.wrap(&form.heading, 19.0, inner).len() as u32 * 25 + 4;
-    let texts: u32 = form.texts.iter().map(|text| canvas.wrap(text, 15.0, inner).len() as u32 * 20 + 6).sum();
+    let Rows { heading, texts } = rows(&Canvas::new(1, 1)?, form);
+    let ends = texts.iter().filter(|(_, last)| *last).count();
+    let texts = texts.len() as u32 * 20 + ends as u32 * 6;
     let field = if form.field.is_some() { 42 } else { 0 };
     let buttons = if form.buttons.is_empty() { 0 } else { BUTTON.1 as u32 + 12 };
-    Ok((form.width, heading + texts + field + buttons + 2 * MARGIN as u32 - 4))
+    Ok((form.width, heading.len() as u32 * 25 + 4 + texts + field + buttons + 2 * MARGIN as u32 - 4))
+}
+
+/// Left, top, right and bottom of the display that counts as the main one.
+fn main_display(connection: &RustConnection, screen: &Screen) -> (i32, i32, i32, i32) {
+    let whole = (0, 0, i32::from(screen.width_in_pixels), i32::from(screen.height_in_pixels));
+    let monitors = connection.randr_get_monitors(screen.root, true).ok().and_then(|asked| asked.reply().ok());
+    let monitors = monitors.map(|reply| reply.monitors).unwrap_or_default();
+    let main = monitors.iter().find(|monitor| monitor.primary).or(monitors.first());
+    main.map_or(whole, |monitor| {
+        let (x, y) = (i32::from(monitor.x), i32::from(monitor.y));
+        (x, y, x + i32::from(monitor.width), y + i32::from(monitor.height))
+    })
 }
 
 /// Seconds left, rounded up.

@@ -7,10 +7,14 @@ mod keyboard;
 mod paint;
 mod screen;
 mod shm;
+mod silent;
 
 use std::sync::Arc;
 
+use x11rb::connection::{Connection as _, RequestConnection as _};
 use x11rb::protocol::Event;
+use x11rb::protocol::randr::ConnectionExt as _;
+use x11rb::protocol::xproto::Window;
 use x11rb::rust_connection::RustConnection;
 
 use crate::{Desktop, DesktopError, Prompt};
@@ -25,6 +29,26 @@ fn connect() -> Result<(RustConnection, usize), DesktopError> {
         }));
     }
     RustConnection::connect(None).map_err(|error| DesktopError::None(format!("The display cannot be opened: {error}.")))
+}
+
+/// An X server that only stands in for a Wayland desktop shows nothing of it.
+fn refuse_wayland(connection: &RustConnection, root: Window) -> Result<(), DesktopError> {
+    let what = "the display does not say what it is";
+    let named = connection.extension_information("XWAYLAND").map_err(failed(what))?.is_some();
+    let resources = connection.randr_get_screen_resources_current(root).map_err(failed(what))?;
+    let resources = resources.reply().map_err(answered(what))?;
+    let mut outputs = resources.outputs.iter().filter_map(|output| {
+        let info = connection.randr_get_output_info(*output, resources.config_timestamp).ok()?.reply().ok()?;
+        Some(String::from_utf8_lossy(&info.name).into_owned())
+    });
+    if named || outputs.any(|name| name.starts_with("XWAYLAND")) {
+        return Err(DesktopError::None(
+            "This computer runs a Wayland desktop: its screen cannot be captured yet. Ask the person to log in to an \
+             X11 (“Xorg”) session."
+                .into(),
+        ));
+    }
+    Ok(())
 }
 
 fn failed(what: &str) -> impl Fn(x11rb::errors::ConnectionError) -> DesktopError + '_ {
@@ -44,6 +68,8 @@ fn answered(what: &str) -> impl Fn(x11rb::errors::ReplyError) -> DesktopError + 
 pub(crate) fn open(wake: Box<dyn Fn() + Send>) -> Result<Desktop, DesktopError> {
     let (connection, number) = connect()?;
     let connection = Arc::new(connection);
+    let root = connection.setup().roots.get(number).map(|screen| screen.root);
+    refuse_wayland(&connection, root.ok_or_else(|| DesktopError::None("The display has no screen.".into()))?)?;
     let screen = screen::X11Screen::new(connection.clone(), number)?;
     let marks = screen.marks();
     std::thread::Builder::new()
@@ -67,9 +93,11 @@ pub(crate) fn open(wake: Box<dyn Fn() + Send>) -> Result<Desktop, DesktopError> 
     Ok(Desktop { screen: Box::new(screen), input: Box::new(input) })
 }
 
-pub(crate) fn prompt() -> Result<Box<dyn Prompt>, DesktopError> {
-    connect()?;
-    Ok(Box::new(dialog::X11Prompt))
+pub(crate) fn prompt() -> Box<dyn Prompt> {
+    match connect() {
+        Ok(_) => Box::new(dialog::X11Prompt),
+        Err(error) => Box::new(silent::Silent(error.to_string())),
+    }
 }
 
 pub(crate) fn machine() -> (String, String) {

@@ -12,7 +12,7 @@ use x11rb::protocol::randr::{self, ConnectionExt as _};
 use x11rb::protocol::shm::{self, ConnectionExt as _};
 use x11rb::protocol::xfixes::{self, ConnectionExt as _};
 use x11rb::protocol::xinput::{self, ConnectionExt as _};
-use x11rb::protocol::xproto::{ConnectionExt as _, ImageFormat, ImageOrder, Window};
+use x11rb::protocol::xproto::{AtomEnum, ConnectionExt as _, ImageFormat, ImageOrder, Window};
 use x11rb::rust_connection::RustConnection;
 
 use super::shm::Segment;
@@ -98,6 +98,16 @@ impl X11Screen {
     }
 }
 
+/// How large programs on this display draw: X11 knows one `Xft.dpi` for all
+/// monitors, in the root window's resources.
+fn scale_percent(connection: &RustConnection, root: Window) -> u32 {
+    let asked = connection.get_property(false, root, AtomEnum::RESOURCE_MANAGER, AtomEnum::STRING, 0, 1 << 14);
+    let resources = asked.ok().and_then(|asked| asked.reply().ok()).map(|reply| reply.value).unwrap_or_default();
+    let resources = String::from_utf8_lossy(&resources);
+    let dots = resources.lines().find_map(|line| line.strip_prefix("Xft.dpi:")?.trim().parse::<u32>().ok());
+    dots.filter(|dots| (48..=960).contains(dots)).map_or(100, |dots| dots * 100 / 96)
+}
+
 /// Ask to be told when the pointer moves, whatever window it is over (XI 2,
 /// raw events). A display without it tells the pointer's place when anything
 /// else happens.
@@ -133,6 +143,7 @@ impl Screen for X11Screen {
             .map_err(failed(what))?
             .reply()
             .map_err(answered(what))?;
+        let scale_percent = scale_percent(&self.connection, self.root);
         let mut displays = Vec::new();
         for (id, monitor) in (0u32..).zip(&monitors.monitors) {
             let name = self.connection.get_atom_name(monitor.name).map_err(failed(what))?.reply();
@@ -144,20 +155,12 @@ impl Screen for X11Screen {
                 y: monitor.y.into(),
                 size: Size::new(monitor.width.into(), monitor.height.into()),
                 primary: monitor.primary,
-                scale_percent: 100,
+                scale_percent,
             });
         }
         if displays.is_empty() {
             let size = Size::new(root.width.into(), root.height.into());
-            displays.push(DisplayInfo {
-                id: 0,
-                name: "screen".into(),
-                x: 0,
-                y: 0,
-                size,
-                primary: true,
-                scale_percent: 100,
-            });
+            displays.push(DisplayInfo { id: 0, name: "screen".into(), x: 0, y: 0, size, primary: true, scale_percent });
         }
         self.displays = Some(displays.clone());
         Ok(displays)

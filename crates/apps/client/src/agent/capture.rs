@@ -2,7 +2,7 @@
 //! the newest picture to whoever may have one.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -21,13 +21,27 @@ use super::wake::{Applied, WAITING, Waker, Work};
 
 /// No wait is shorter, so that nothing spins.
 const SHORTEST: Duration = Duration::from_millis(8);
-/// After this long without change or input the screen is at rest.
-const QUIET: Duration = Duration::from_secs(1);
+/// A screen that reports no changes is looked at less the longer it rests:
+/// after so long, so many of its periods apart.
+const RESTING: [(Duration, u32); 3] = [(Duration::from_secs(10), 15), (Duration::from_secs(2), 3), (Duration::ZERO, 1)];
+/// When to try again what the display refused.
+const RETRY: Duration = Duration::from_millis(50);
+/// How long the thread has for its end.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
-/// A handle to the thread.
+/// A handle to the thread; dropped, it waits until the thread has ended.
 pub(super) struct Capture {
     waker: Waker,
-    layout: Layout,
+    ended: Receiver<()>,
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        self.waker.push(Work::End);
+        if self.ended.recv_timeout(CLOSE_WITHIN).is_err() {
+            tracing::error!("the screen is stuck; leaving it as it is");
+        }
+    }
 }
 
 impl Capture {
@@ -40,10 +54,11 @@ impl Capture {
     ) -> Result<Self, DesktopError> {
         let encoder = Encoder::new().map_err(|error| DesktopError::Refused(error.to_string()))?;
         layout.replace(&screen.displays()?);
+        let (end, ended) = sync_channel(1);
         let mut thread = Thread {
             screen,
             link,
-            layout: layout.clone(),
+            layout,
             encoder,
             streams: Streams::new(STREAM_BIT | 1),
             seen: BTreeMap::new(),
@@ -51,25 +66,28 @@ impl Capture {
             pointer: Pointer::default(),
             looked_late: false,
             obstacle: None,
+            retry_at: None,
             waker: waker.clone(),
             answered: BTreeMap::new(),
             active: Duration::ZERO,
             looked: Duration::ZERO,
+            look_at: Duration::ZERO,
+            ended: false,
             start: Instant::now(),
         };
         std::thread::Builder::new()
             .name("capture".into())
-            .spawn(move || thread.run(&works))
+            .spawn(move || {
+                thread.run(&works);
+                // Nobody waits any more where this fails.
+                let _: Result<(), _> = end.send(());
+            })
             .map_err(|error| DesktopError::Refused(error.to_string()))?;
-        Ok(Self { waker, layout })
+        Ok(Self { waker, ended })
     }
 
     pub(super) fn push(&self, work: Work) {
         self.waker.push(work);
-    }
-
-    pub(super) fn status(&self) -> AgentStatus {
-        AgentStatus { displays: self.layout.to_wire(), ..Default::default() }
     }
 }
 
@@ -95,8 +113,12 @@ struct Thread {
     answered: Applied,
     /// When something last moved or was typed.
     active: Duration,
-    /// When a screen that reports no changes was last looked at.
+    /// When a screen that reports no changes was looked at last, and when next.
     looked: Duration,
+    look_at: Duration,
+    /// When to try again what went wrong.
+    retry_at: Option<Duration>,
+    ended: bool,
     start: Instant,
 }
 
@@ -118,6 +140,9 @@ impl Thread {
             for work in first.into_iter().chain(works.try_iter().take(WAITING)) {
                 self.take(work);
             }
+            if self.ended {
+                return;
+            }
             if !self.streams.is_empty() {
                 let pumped = self.pump();
                 self.explain(pumped);
@@ -136,17 +161,22 @@ impl Thread {
         }
         let now = self.now();
         let slow = self.streams.wake_at().map(|at| at.saturating_sub(now));
-        // Where changes are not reported, a screen at rest is looked at less.
-        let quiet = now.saturating_sub(self.active) > QUIET;
-        let poll = self.screen.poll_period().map(|period| if quiet { period * 5 } else { period });
+        let poll = self.screen.poll_period().map(|_| self.look_at.saturating_sub(now));
+        let retry = self.retry_at.map(|at| at.saturating_sub(now));
         let pointer = self.looked_late.then(|| self.pointer.due().saturating_sub(now));
-        [slow, poll, pointer].into_iter().flatten().min().map(|wait| wait.max(SHORTEST))
+        [slow, poll, retry, pointer].into_iter().flatten().min().map(|wait| wait.max(SHORTEST))
     }
 
     fn take(&mut self, work: Work) {
         let now = self.now();
         match work {
-            Work::Wake => self.active = now,
+            Work::Wake => {
+                self.active = now;
+                self.look_soon(now);
+            }
+            Work::Status => self.tell_status(),
+            Work::End => self.ended = true,
+            Work::Switch { viewer, display } => self.switch(viewer, display, now),
             Work::Show { viewer, display } => self.show(viewer, display, now),
             Work::Stop { viewer } => self.streams.unsubscribe(viewer),
             Work::Acknowledged { viewer, frame } => self.streams.acknowledged(viewer, frame, now),
@@ -179,6 +209,20 @@ impl Thread {
         }
         self.see(display, size);
         self.pointer.tell_again();
+        // There is nothing to show before it was looked at.
+        self.look_at = now;
+    }
+
+    /// Somebody who watches wants another display than now.
+    fn switch(&mut self, viewer: u32, wanted: u32, now: Duration) {
+        let known = self.layout.display(wanted).is_some();
+        let other = self.streams.of_viewer(viewer).is_some_and(|(_, _, display)| display != wanted);
+        if known && other && self.streams.may_switch(viewer, now) {
+            self.show(viewer, wanted, now);
+        } else {
+            // What was not done is told, so that nobody believes otherwise.
+            self.tell_stream(viewer);
+        }
     }
 
     /// Begin to look at a display.
@@ -226,8 +270,13 @@ impl Thread {
         for viewer in viewers {
             self.tell_stream(viewer);
         }
-        self.link.send(RELAY, AgentStatus { displays: self.layout.to_wire(), ..Default::default() });
+        self.tell_status();
         Ok(())
+    }
+
+    fn tell_status(&self) {
+        let obstacle = self.obstacle.clone().unwrap_or_default();
+        self.link.send(RELAY, AgentStatus { obstacle, displays: self.layout.to_wire(), ..Default::default() });
     }
 
     fn tell_stream(&self, viewer: u32) {
@@ -245,16 +294,18 @@ impl Thread {
 
     fn pump(&mut self) -> Result<(), DesktopError> {
         self.answered = self.waker.answered();
-        self.refresh_displays()?;
-        if self.screen.obstacle().is_some() {
-            return Ok(());
-        }
         let now = self.now();
-        let polled = self.screen.poll_period().is_some();
-        if polled && now.saturating_sub(self.looked) < SHORTEST {
+        // What did not change by itself does not change by an acknowledgement.
+        if self.screen.poll_period().is_some() && now < self.look_at {
+            self.send_frames();
             return Ok(());
         }
-        self.looked = now;
+        self.refresh_displays()?;
+        self.look_again_after(now);
+        if let Some(obstacle) = self.screen.obstacle() {
+            self.introduce();
+            return Err(DesktopError::Refused(obstacle));
+        }
         self.note_changes()?;
         let watched: Vec<u32> = self.streams.displays().collect();
         for display in watched {
@@ -267,6 +318,30 @@ impl Thread {
         let now = self.now();
         self.looked_late = !self.pointer.send(&mut *self.screen, &self.layout, &streams, &self.link, now)?;
         Ok(())
+    }
+
+    /// Something has happened: look at once, unless that was done just now.
+    fn look_soon(&mut self, now: Duration) {
+        let period = self.screen.poll_period().unwrap_or_default();
+        self.look_at = self.look_at.min(now.max(self.looked + period / 2));
+    }
+
+    /// When to look again at a screen that reports no changes.
+    fn look_again_after(&mut self, now: Duration) {
+        self.looked = now;
+        let rest = now.saturating_sub(self.active);
+        let apart = RESTING.iter().find(|(after, _)| rest >= *after).map_or(1, |(_, apart)| *apart);
+        self.look_at = now + self.screen.poll_period().unwrap_or_default() * apart;
+    }
+
+    /// Tell who follows which stream by now.
+    fn introduce(&mut self) {
+        self.looked_late = false;
+        for (viewer, stream) in self.streams.take_moved() {
+            self.pointer.tell_again();
+            self.link.send(RELAY, StreamAssign { viewer, stream });
+            self.tell_stream(viewer);
+        }
     }
 
     /// Spread what changed over the displays that somebody watches.
@@ -298,16 +373,23 @@ impl Thread {
             return Ok(());
         }
         let mut changed = Damage::new(seen.framebuffer.size());
+        let mut outcome = Ok(());
         for rect in seen.uncaptured.rects() {
-            self.screen.grab(&info, rect, &mut self.pixels)?;
+            outcome = self.screen.grab(&info, rect, &mut self.pixels);
+            if outcome.is_err() {
+                break;
+            }
             seen.framebuffer.absorb(rect, &self.pixels, &mut changed);
         }
-        seen.uncaptured.clear();
+        if outcome.is_ok() {
+            seen.uncaptured.clear();
+        }
         if !changed.is_empty() {
             self.active = self.start.elapsed();
         }
+        // What was taken in is told also where the rest could not be read.
         self.streams.changed(display, &changed);
-        Ok(())
+        outcome
     }
 
     fn send_frames(&mut self) {
@@ -316,11 +398,7 @@ impl Thread {
             let sizes: BTreeMap<u32, Size> =
                 self.seen.iter().map(|(display, seen)| (*display, seen.framebuffer.size())).collect();
             let plan = self.streams.next_frame(|display| sizes.get(&display).copied(), now);
-            for (viewer, stream) in self.streams.take_moved() {
-                self.pointer.tell_again();
-                self.link.send(RELAY, StreamAssign { viewer, stream });
-                self.tell_stream(viewer);
-            }
+            self.introduce();
             let Some(plan) = plan else { return };
             self.send_frame(&plan);
         }
@@ -363,6 +441,7 @@ impl Thread {
 
     /// Tell why there is no picture, once, and when there is one again.
     fn explain(&mut self, pumped: Result<(), DesktopError>) {
+        self.retry_at = pumped.is_err().then(|| self.now() + RETRY);
         let failure = match pumped {
             Ok(()) => None,
             Err(DesktopError::Stale) => {
@@ -373,7 +452,7 @@ impl Thread {
             }
             Err(other) => Some(other.to_string()),
         };
-        let obstacle = self.screen.obstacle().or(failure);
+        let obstacle = failure;
         if obstacle != self.obstacle {
             tracing::info!(obstacle, "what keeps the screen from being shown has changed");
             self.obstacle = obstacle;
@@ -382,8 +461,7 @@ impl Thread {
     }
 
     fn tell_obstacle(&self) {
-        let obstacle = self.obstacle.clone().unwrap_or_default();
-        self.link.send(RELAY, AgentStatus { obstacle, ..Default::default() });
+        self.tell_status();
         let viewers: Vec<u32> = self.streams.viewers().collect();
         for viewer in viewers {
             self.tell_stream(viewer);

@@ -1,201 +1,117 @@
-//! The part that holds the connection: hello and welcome, heartbeats, and the
-//! way back by the resume secret.
+//! One connection: hello and welcome, messages both ways, heartbeats.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures_util::stream::SplitStream;
 use futures_util::{SinkExt, StreamExt};
-use gc_access::{ResumeSecret, Secret, SupportCode};
-use gc_desktop::Prompt;
-use gc_net::{Backoff, ConnectError, Message, Socket};
+use gc_net::{Message, Socket};
 use gc_protocol::header::{self, AgentHeader, CONNECTION_SLOT};
-use gc_protocol::messages::{
-    AgentHello, AgentWelcome, Body, Disconnect, DisconnectCode, Heartbeat, HeartbeatAck, ProtocolVersions,
-    RememberedConsent,
-};
+use gc_protocol::messages::{AgentWelcome, Body, Disconnect, DisconnectCode, Heartbeat, HeartbeatAck};
 use gc_protocol::{Ending, RawEnvelope, envelope, limits};
-use gc_session::to_mode;
 use tokio::sync::mpsc;
-use url::Url;
 
-use super::link::{Link, Told};
-use super::worker::Worker;
-use crate::anchor::Anchor;
+use super::seat::{Bulletin, News};
+use super::sessions::{Ended, NotBegun, PROGRAM, Sessions};
 
 /// How long the server has for its welcome.
 const WELCOME_WITHIN: Duration = Duration::from_secs(15);
-/// How long a session that nobody can reach any more is tried to be reached.
-const GIVE_UP: Duration = limits::AGENT_AWAY;
+/// How long what was said last may take to be written.
+const WRITE_WITHIN: Duration = Duration::from_secs(2);
+/// Messages of the connection's own that may wait; more means a dead line.
+const OWN: usize = 64;
 
-/// The session, once the server has welcomed us.
-struct Session {
-    id: String,
-    secret: ResumeSecret,
-    worker: Worker,
-    link: Link,
-    told: mpsc::Receiver<Told>,
-}
-
-/// How one connection ended.
-enum End {
+/// How a connection ended.
+pub(super) enum End {
     /// Nothing more to do; words for the person, if any are needed.
     Over(Option<String>),
     /// Try again, after this pause or the usual one.
     Again(Option<Duration>),
 }
 
-/// How it went: words for the person when it has ended, or when it never
-/// began, and whether the code was used, so that the program is of no more use.
-pub(super) struct Attended {
-    pub(super) outcome: Result<Option<String>, String>,
-    pub(super) used: bool,
+/// Where the system asks the program to stop, that is the person's end.
+pub(super) async fn stop_when_told(news: mpsc::Sender<Bulletin>) {
+    told_to_stop().await;
+    // Nobody listens any more when the program is at its end anyway.
+    let _: Result<(), _> = news.send((PROGRAM.into(), News::EndedByPerson)).await;
 }
 
-/// Carry one attended session from code to end.
-pub(super) async fn attend(anchor: &Anchor, code: Option<SupportCode>, prompt: &Arc<dyn Prompt>) -> Attended {
-    let mut session = None;
-    let outcome = carry(anchor, code, prompt, &mut session).await;
-    Attended { outcome, used: session.is_some() }
-}
-
-async fn carry(
-    anchor: &Anchor,
-    mut code: Option<SupportCode>,
-    prompt: &Arc<dyn Prompt>,
-    session: &mut Option<Session>,
-) -> Result<Option<String>, String> {
-    let url = socket_url(&anchor.url).ok_or("The server's address in this program is not valid.")?;
-    let mut backoff = Backoff::default();
-    let mut problem: Option<String> = None;
-    let mut lost_since: Option<Instant> = None;
-    loop {
-        let authorization = match (&*session, &code) {
-            (Some(session), _) => Secret::new(format!("Bearer {}", session.secret.secret().expose())),
-            (None, Some(code)) => Secret::new(format!("Code {}", code.secret().expose())),
-            (None, None) => {
-                let (asked, words) = (prompt.clone(), problem.take());
-                let typed = tokio::task::spawn_blocking(move || asked.ask_code(words.as_deref()));
-                let typed = typed.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-                let Some(typed) = typed else { return Ok(None) };
-                code = SupportCode::parse(&typed);
-                if code.is_none() {
-                    problem = Some("That is not a support code. It looks like ABC-DEF-GHJ.".into());
-                }
-                continue;
+async fn told_to_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let signals = (signal(SignalKind::terminate()), signal(SignalKind::hangup()), signal(SignalKind::interrupt()));
+        if let (Ok(mut terminate), Ok(mut hangup), Ok(mut interrupt)) = signals {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+                _ = interrupt.recv() => {}
             }
-        };
-        let connected = gc_net::connect(&url, authorization.expose(), limits::SUBPROTOCOL, limits::AGENT_MESSAGE).await;
-        let end = match connected {
-            Ok(socket) => serve(socket, session, prompt, &mut backoff, anchor).await,
-            Err(ConnectError::Refused { status: 401, detail, .. }) if session.is_none() => {
-                code = None;
-                problem = Some(detail);
-                continue;
-            }
-            Err(ConnectError::Refused { status: 401, .. }) => End::Over(Some("The session has ended.".into())),
-            Err(ConnectError::Refused { retry_after, status, .. }) if status == 429 || status >= 500 => {
-                End::Again(retry_after.map(Duration::from_secs))
-            }
-            Err(error @ (ConnectError::Network(_) | ConnectError::TimedOut | ConnectError::Handshake(_))) => {
-                tracing::warn!(%error, "no connection");
-                End::Again(None)
-            }
-            Err(error) => return Err(format!("{}: {error}.", anchor.product)),
-        };
-        let pause = match end {
-            End::Over(words) => return Ok(words),
-            End::Again(pause) => pause,
-        };
-        let since = *lost_since.get_or_insert_with(Instant::now);
-        if backoff_is_fresh(&backoff) {
-            lost_since = None;
-        } else if since.elapsed() > GIVE_UP {
-            return Err("The server cannot be reached. Check the network and try again.".into());
+            return;
         }
-        let mut random = [0; 4];
-        // Without randomness the pause is merely not spread.
-        let _: Result<(), _> = getrandom::fill(&mut random);
-        let pause = pause.unwrap_or_else(|| backoff.pause(u32::from_le_bytes(random)));
-        tracing::info!(milliseconds = pause.as_millis(), "trying again after a pause");
-        tokio::time::sleep(pause).await;
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 
-fn backoff_is_fresh(backoff: &Backoff) -> bool {
-    let mut copy = *backoff;
-    copy.pause(0) <= Duration::from_millis(500)
-}
-
-/// The agents' plane below the server's address.
-fn socket_url(address: &str) -> Option<Url> {
-    let rest = address.strip_prefix("http").filter(|rest| rest.starts_with("://") || rest.starts_with("s://"))?;
-    Url::parse(&format!("ws{rest}/ws/agent")).ok()
-}
-
-async fn serve(
-    mut socket: Socket,
-    session: &mut Option<Session>,
-    prompt: &Arc<dyn Prompt>,
-    backoff: &mut Backoff,
-    anchor: &Anchor,
-) -> End {
-    let hello = hello(session.as_ref());
-    if socket.send(Message::Binary(envelope::encode_framed(AgentHeader::connection(), hello))).await.is_err() {
+/// Serve the sessions over this socket until it breaks or they are over.
+pub(super) async fn serve(mut socket: Socket, sessions: &mut Sessions, news: &mut mpsc::Receiver<Bulletin>) -> End {
+    let hello = envelope::encode_framed(AgentHeader::connection(), sessions.hello());
+    if socket.send(Message::Binary(hello)).await.is_err() {
         return End::Again(None);
     }
-    let welcome = match tokio::time::timeout(WELCOME_WITHIN, next_binary(&mut socket)).await {
-        Ok(Some(bytes)) => bytes,
-        _ if session.is_none() => {
-            return End::Over(Some("The connection broke before the session began. Ask for a new code.".into()));
-        }
-        _ => return End::Again(None),
+    let welcome = match welcome(&mut socket, sessions).await {
+        Ok(welcome) => welcome,
+        Err(end) => return end,
     };
-    let welcome = match header::split(welcome).map(|(_, raw)| raw.decode()) {
-        Ok(Ok(Some(Body::AgentWelcome(welcome)))) => welcome,
-        Ok(Ok(Some(Body::Disconnect(goodbye)))) => return farewell(&goodbye),
-        _ => return End::Over(Some(format!("{} answered in a way that this program does not know.", anchor.url))),
+    let outgoing = match sessions.welcome(&welcome) {
+        Ok(outgoing) => outgoing,
+        Err(problem) => return End::Over(Some(not_begun(&problem).into())),
     };
-    if !begin(session, &welcome, prompt) {
-        return End::Over(Some("The server sent no way back to the session. Ask for a new code.".into()));
+    let (sink, mut stream) = socket.split();
+    let (own, own_outgoing) = mpsc::channel(OWN);
+    let (lines, more_lines) = mpsc::channel(4);
+    // Writing is a task of its own: what comes in never waits for what goes out.
+    let mut writer = tokio::spawn(write(sink, own_outgoing, outgoing, more_lines));
+    let mut reader = Reader { own, lines, sessions, begun: Instant::now(), sequence: 0 };
+    let end = tokio::select! {
+        end = reader.read(&mut stream, news) => end,
+        _ = &mut writer => End::Again(None),
+    };
+    reader.sessions.lost();
+    drop(reader);
+    if matches!(end, End::Over(_)) && !writer.is_finished() {
+        // What was said last may still be written, but not for long.
+        let _: Result<_, _> = tokio::time::timeout(WRITE_WITHIN, &mut writer).await;
     }
-    backoff.reset();
-    let Some(session) = session else { return End::Again(None) };
-    let outgoing = session.link.open(welcome.slot);
-    session.worker.connected();
-    let end = pump(socket, outgoing, session, welcome.slot).await;
-    session.link.close();
-    session.worker.disconnected();
+    writer.abort();
     end
 }
 
-fn hello(session: Option<&Session>) -> AgentHello {
-    let (hostname, operating_system) = gc_desktop::machine();
-    let remembered = session.and_then(|session| {
-        let access = session.worker.accepted()?;
-        Some(RememberedConsent { session_id: session.id.clone(), access: to_mode(access).into() })
-    });
-    AgentHello {
-        versions: Some(ProtocolVersions { lowest: limits::VERSIONS.0, highest: limits::VERSIONS.1 }),
-        software_version: env!("CARGO_PKG_VERSION").into(),
-        capabilities: Vec::new(),
-        hostname,
-        operating_system,
-        remembered: remembered.into_iter().collect(),
+async fn welcome(socket: &mut Socket, sessions: &Sessions) -> Result<AgentWelcome, End> {
+    let first = match tokio::time::timeout(WELCOME_WITHIN, next_binary(socket)).await {
+        Ok(Some(bytes)) => bytes,
+        _ if sessions.any_began() => return Err(End::Again(None)),
+        _ => {
+            let words = "The connection broke before the session began. Ask for a new code.";
+            return Err(End::Over(Some(words.into())));
+        }
+    };
+    match header::split(first).map(|(_, raw)| raw.decode()) {
+        Ok(Ok(Some(Body::AgentWelcome(welcome)))) => Ok(welcome),
+        Ok(Ok(Some(Body::Disconnect(goodbye)))) => Err(farewell(&goodbye)),
+        _ => Err(End::Over(Some("The server answered in a way that this program does not know.".into()))),
     }
 }
 
-/// Take the welcome in: a new session, or the one that we are back in.
-fn begin(session: &mut Option<Session>, welcome: &AgentWelcome, prompt: &Arc<dyn Prompt>) -> bool {
-    if let Some(session) = session {
-        return session.id == welcome.session_id;
+fn not_begun(problem: &NotBegun) -> &'static str {
+    match problem {
+        NotBegun::NoSecret => "The server sent no way back to the session. Ask for a new code.",
+        NotBegun::Another => "The session has ended.",
+        NotBegun::Kind => "The server wants a session of a kind that this program does not know.",
+        NotBegun::System(_) => "This computer has no room for the session just now.",
     }
-    let Some(secret) = ResumeSecret::parse(&welcome.resume_secret) else { return false };
-    let link = Link::default();
-    let (sender, told) = mpsc::channel(4);
-    let worker = Worker::new(welcome.session_id.clone(), link.clone(), prompt.clone(), sender);
-    *session = Some(Session { id: welcome.session_id.clone(), secret, worker, link, told });
-    true
 }
 
 async fn next_binary(socket: &mut Socket) -> Option<Bytes> {
@@ -208,133 +124,194 @@ async fn next_binary(socket: &mut Socket) -> Option<Bytes> {
     }
 }
 
-async fn pump(socket: Socket, mut outgoing: mpsc::Receiver<Bytes>, session: &mut Session, slot: u32) -> End {
-    let (mut sink, mut stream) = socket.split();
-    let (own, mut own_outgoing) = mpsc::channel::<Message>(64);
-    // Writing is a task of its own: what comes in never waits for what goes
-    // out. It ends when both queues are closed, or the line is.
-    let writer = tokio::spawn(async move {
-        loop {
-            let message = tokio::select! {
-                biased;
-                message = own_outgoing.recv() => message,
-                message = outgoing.recv() => message.map(Message::Binary),
-            };
-            let Some(message) = message else { break };
-            if sink.send(message).await.is_err() {
-                break;
+/// Write what waits, the connection's own messages first. Ends when nobody
+/// writes any more, when a worker gave the line up, or when it breaks.
+async fn write(
+    mut sink: futures_util::stream::SplitSink<Socket, Message>,
+    mut own: mpsc::Receiver<Bytes>,
+    first: mpsc::Receiver<Bytes>,
+    mut more: mpsc::Receiver<mpsc::Receiver<Bytes>>,
+) {
+    let mut lines = vec![first];
+    loop {
+        let message = tokio::select! {
+            biased;
+            message = own.recv() => message,
+            Some(line) = more.recv() => {
+                lines.push(line);
+                continue;
             }
+            message = next_of(&mut lines) => match message {
+                Some(message) => Some(message),
+                // A worker gave the line up. What the connection has to say
+                // itself still goes out.
+                None => own.recv().await,
+            },
+        };
+        let Some(message) = message else { break };
+        if sink.send(Message::Binary(message)).await.is_err() {
+            return;
         }
-        // The line may be gone already.
-        let _: Result<(), _> = sink.close().await;
-    });
-    let end = read(&mut stream, &own, session, slot).await;
-    session.link.close();
-    drop(own);
-    // What was said last may still be written, but not for long.
-    let abort = writer.abort_handle();
-    if tokio::time::timeout(Duration::from_secs(2), writer).await.is_err() {
-        abort.abort();
     }
-    end
+    // The line may be gone already.
+    let _: Result<(), _> = sink.close().await;
 }
 
-async fn read(
-    stream: &mut futures_util::stream::SplitStream<Socket>,
-    own: &mpsc::Sender<Message>,
-    session: &mut Session,
-    slot: u32,
-) -> End {
-    let start = Instant::now();
-    let mut heard = Instant::now();
-    let mut beat = Instant::now();
-    let mut sequence = 0;
-    let mut released = false;
-    loop {
-        let watched = session.worker.is_watched();
-        let (period, silence) = if watched {
-            (limits::HEARTBEAT_ATTACHED, limits::SILENCE_END)
-        } else {
-            (limits::HEARTBEAT_IDLE, limits::SILENCE_END_IDLE)
-        };
-        let wake = (beat + period).min(Instant::now() + limits::HEARTBEAT_ATTACHED);
-        tokio::select! {
-            message = stream.next() => {
-                heard = Instant::now();
-                released = false;
-                match message {
-                    Some(Ok(Message::Binary(bytes))) => match header::split(bytes) {
-                        Ok((header, raw)) if header.slot == slot => session.worker.take(header, &raw),
-                        Ok((header, raw)) if header.slot == CONNECTION_SLOT => {
-                            if let Some(end) = of_connection(&raw, own) {
-                                return end;
-                            }
-                        }
-                        _ => tracing::warn!("a message of the server is malformed"),
-                    },
-                    Some(Ok(Message::Close(frame))) => {
-                        let ending = frame.and_then(|frame| Ending::from_close_code(frame.code.into()));
-                        return match ending {
-                            Some(ending) if !ending.may_retry() => End::Over(Some("The session has ended.".into())),
-                            _ => End::Again(None),
-                        };
-                    }
-                    Some(Ok(_)) => {}
-                    Some(Err(_)) | None => return End::Again(None),
-                }
+/// The next message of any session.
+async fn next_of(lines: &mut [mpsc::Receiver<Bytes>]) -> Option<Bytes> {
+    std::future::poll_fn(|context| {
+        for line in &mut *lines {
+            if let std::task::Poll::Ready(message) = line.poll_recv(context) {
+                return std::task::Poll::Ready(message);
             }
-            told = session.told.recv() => match told {
-                Some(Told::EndedByPerson) => {
-                    let goodbye = Ending::SessionEnded.message("The person ended the session.");
-                    let message = envelope::encode_framed(AgentHeader::new(slot, header::RELAY), goodbye);
-                    // If it cannot be sent, the server ends the session by
-                    // itself when nobody comes back.
-                    let _: Result<(), _> = own.send(Message::Binary(message)).await;
-                    return End::Over(None);
+        }
+        std::task::Poll::Pending
+    })
+    .await
+}
+
+struct Reader<'a> {
+    own: mpsc::Sender<Bytes>,
+    lines: mpsc::Sender<mpsc::Receiver<Bytes>>,
+    sessions: &'a mut Sessions,
+    begun: Instant,
+    sequence: u32,
+}
+
+impl Reader<'_> {
+    async fn read(&mut self, stream: &mut SplitStream<Socket>, news: &mut mpsc::Receiver<Bulletin>) -> End {
+        let mut heard = Instant::now();
+        let mut beat = Instant::now();
+        let mut released = false;
+        let mut was_watched = false;
+        loop {
+            let watched = self.sessions.is_watched();
+            if watched && !was_watched {
+                // Silence was fine until now: it counts from here.
+                heard = Instant::now();
+                beat = beat.min(heard.checked_sub(limits::HEARTBEAT_ATTACHED).unwrap_or(beat));
+            }
+            was_watched = watched;
+            let (period, silence) = if watched {
+                (limits::HEARTBEAT_ATTACHED, limits::SILENCE_END)
+            } else {
+                (limits::HEARTBEAT_IDLE, limits::SILENCE_END_IDLE)
+            };
+            let release = (watched && !released).then(|| heard + limits::SILENCE_RELEASE);
+            let wake = [Some(beat + period), Some(heard + silence), release].into_iter().flatten().min();
+            let wake = wake.unwrap_or(beat + period);
+            tokio::select! {
+                biased;
+                // The person's end comes before everything.
+                ended = self.sessions.next_end(news) => return self.ended(ended).await,
+                message = stream.next() => {
+                    heard = Instant::now();
+                    released = false;
+                    self.sessions.heard();
+                    if let Some(end) = self.message(message) {
+                        return end;
+                    }
                 }
-                Some(Told::Ended(words)) => return End::Over(Some(words)),
-                None => return End::Over(None),
-            },
-            () = tokio::time::sleep_until(wake.into()) => {
-                let quiet = heard.elapsed();
-                if quiet >= silence {
-                    return End::Again(None);
-                }
-                if watched && quiet >= limits::SILENCE_RELEASE && !released {
-                    released = true;
-                    session.worker.silent();
-                }
-                if beat.elapsed() >= period {
-                    beat = Instant::now();
-                    sequence += 1;
-                    let sent_at_us = u64::try_from(start.elapsed().as_micros()).unwrap_or(0);
-                    let beat = envelope::encode_framed(AgentHeader::connection(), Heartbeat { sequence, sent_at_us });
-                    if own.try_send(Message::Binary(beat)).is_err() {
+                () = tokio::time::sleep_until(wake.into()) => {
+                    let quiet = heard.elapsed();
+                    if quiet >= silence {
                         return End::Again(None);
                     }
+                    if watched && quiet >= limits::SILENCE_RELEASE && !released {
+                        released = true;
+                        self.sessions.silent();
+                    }
+                    if beat.elapsed() >= period {
+                        beat = Instant::now();
+                        if !self.beat() {
+                            return End::Again(None);
+                        }
+                    }
                 }
             }
         }
     }
-}
 
-fn of_connection(raw: &RawEnvelope, own: &mpsc::Sender<Message>) -> Option<End> {
-    match raw.decode() {
-        Ok(Some(Body::Heartbeat(beat))) => {
-            let ack = HeartbeatAck { sequence: beat.sequence, sent_at_us: beat.sent_at_us };
-            let message = envelope::encode_framed(AgentHeader::connection(), ack);
-            // A full queue means a dead line, which silence will show.
-            let _: Result<(), _> = own.try_send(Message::Binary(message));
-            None
+    fn own(&self, slot: u32, body: impl Into<Body>) -> bool {
+        self.own.try_send(envelope::encode_framed(AgentHeader::new(slot, header::RELAY), body)).is_ok()
+    }
+
+    fn beat(&mut self) -> bool {
+        self.sequence = self.sequence.wrapping_add(1);
+        let sent_at_us = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(0);
+        self.own(CONNECTION_SLOT, Heartbeat { sequence: self.sequence, sent_at_us })
+    }
+
+    /// The first session is over: tell the relay where it does not know.
+    async fn ended(&self, ended: Ended) -> End {
+        match ended {
+            Ended::ByPerson => {
+                let goodbye = Ending::SessionEnded.message("The person ended the session.");
+                let header = AgentHeader::new(self.sessions.first_slot().unwrap_or(CONNECTION_SLOT), header::RELAY);
+                // If it cannot be sent, the server ends the session by itself
+                // when nobody comes back.
+                let _: Result<(), _> = self.own.send(envelope::encode_framed(header, goodbye)).await;
+                End::Over(None)
+            }
+            Ended::ByRelay(words) => End::Over(Some(words)),
         }
-        Ok(Some(Body::Disconnect(goodbye))) => Some(farewell(&goodbye)),
-        _ => None,
+    }
+
+    fn message(&mut self, message: Option<Result<Message, gc_net::SocketError>>) -> Option<End> {
+        match message {
+            Some(Ok(Message::Binary(bytes))) => match header::split(bytes) {
+                Ok((header, raw)) if header.slot == CONNECTION_SLOT => self.of_connection(&raw),
+                // What the desktop cannot take in any more is not sent again:
+                // the line begins anew.
+                Ok((header, raw)) => (!self.sessions.message(header, raw)).then_some(End::Again(None)),
+                Err(_) => {
+                    tracing::warn!("a message of the server is malformed");
+                    None
+                }
+            },
+            Some(Ok(Message::Close(frame))) => {
+                let ending = frame.and_then(|frame| Ending::from_close_code(frame.code.into()));
+                Some(match ending {
+                    Some(ending) if !ending.may_retry() => End::Over(Some("The session has ended.".into())),
+                    _ => End::Again(None),
+                })
+            }
+            Some(Ok(_)) => None,
+            Some(Err(_)) | None => Some(End::Again(None)),
+        }
+    }
+
+    fn of_connection(&mut self, raw: &RawEnvelope) -> Option<End> {
+        match raw.decode() {
+            Ok(Some(Body::Heartbeat(beat))) => {
+                // A full queue means a dead line, which silence will show.
+                self.own(CONNECTION_SLOT, HeartbeatAck { sequence: beat.sequence, sent_at_us: beat.sent_at_us });
+                None
+            }
+            // Another session on the same connection.
+            Ok(Some(Body::AgentWelcome(welcome))) => {
+                match self.sessions.welcome(&welcome) {
+                    Ok(line) => {
+                        if self.lines.try_send(line).is_err() {
+                            return Some(End::Again(None));
+                        }
+                    }
+                    Err(problem) => {
+                        tracing::warn!(?problem, "a session was not begun");
+                        self.own(welcome.slot, Ending::NotPermitted.message(not_begun(&problem)));
+                    }
+                }
+                None
+            }
+            Ok(Some(Body::Disconnect(goodbye))) => Some(farewell(&goodbye)),
+            _ => None,
+        }
     }
 }
 
 fn farewell(goodbye: &Disconnect) -> End {
     if goodbye.may_retry {
-        let pause = u64::from(goodbye.retry_after_seconds.min(300));
+        let pause = u64::from(goodbye.retry_after_seconds);
         return End::Again((pause > 0).then(|| Duration::from_secs(pause)));
     }
     let words = limits::displayable(&goodbye.text, 300);
@@ -342,21 +319,4 @@ fn farewell(goodbye: &Disconnect) -> End {
         DisconnectCode::DisconnectNormal => None,
         _ => Some(words),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::socket_url;
-
-    #[test]
-    fn addresses() {
-        for (address, expected) in [
-            ("https://help.example", Some("wss://help.example/ws/agent")),
-            ("http://127.0.0.1:8480", Some("ws://127.0.0.1:8480/ws/agent")),
-            ("ftp://help.example", None),
-            ("httpx://help.example", None),
-        ] {
-            assert_eq!(socket_url(address).map(String::from), expected.map(str::to_owned), "{address}");
-        }
-    }
 }

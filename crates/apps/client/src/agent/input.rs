@@ -1,6 +1,8 @@
 //! The input thread: nothing else runs on it, so input waits for nothing.
 
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use gc_desktop::{DesktopError, Input};
 use gc_keys::KeyCap;
@@ -16,22 +18,31 @@ use super::wake::Waker;
 /// desktop is stuck, and what does not fit is dropped after everything held
 /// was released.
 const WAITING: usize = 4096;
+/// How long the thread has for its last releases.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
 enum Work {
     Input {
         viewer: u32,
         body: Body,
     },
-    Release(Vec<Injection>),
+    /// There is something to release.
+    Release,
     /// Somebody new: tell them what the keys type.
     Introduce {
         viewer: u32,
     },
 }
 
+/// What comes up before anything else is done.
+type Releases = Arc<Mutex<Vec<Injection>>>;
+
+/// A handle to the thread; dropped, it waits until everything is released.
 pub(super) struct InputThread {
-    sender: SyncSender<Work>,
+    sender: Option<SyncSender<Work>>,
+    releases: Releases,
     roll: Roll,
+    ended: Receiver<()>,
 }
 
 impl InputThread {
@@ -43,16 +54,36 @@ impl InputThread {
         waker: Waker,
     ) -> Result<Self, DesktopError> {
         let (sender, receiver) = sync_channel(WAITING);
-        let thread = Thread { input, roll: roll.clone(), layout, link, waker, caps: KeyboardLayout::default() };
+        let (end, ended) = sync_channel(1);
+        let releases = Releases::default();
+        let thread = Thread {
+            input,
+            roll: roll.clone(),
+            layout,
+            link,
+            waker,
+            releases: releases.clone(),
+            caps: KeyboardLayout::default(),
+        };
         std::thread::Builder::new()
             .name("input".into())
-            .spawn(move || thread.run(&receiver))
+            .spawn(move || {
+                thread.run(&receiver);
+                // Nobody waits any more where this fails.
+                let _: Result<(), _> = end.send(());
+            })
             .map_err(|error| DesktopError::Refused(error.to_string()))?;
-        Ok(Self { sender, roll })
+        Ok(Self { sender: Some(sender), releases, roll, ended })
+    }
+
+    /// `false` where the queue is full.
+    fn hand_over(&self, work: Work) -> bool {
+        let Some(sender) = &self.sender else { return true };
+        !matches!(sender.try_send(work), Err(TrySendError::Full(_)))
     }
 
     pub(super) fn push(&self, viewer: u32, body: Body) {
-        if let Err(TrySendError::Full(_)) = self.sender.try_send(Work::Input { viewer, body }) {
+        if !self.hand_over(Work::Input { viewer, body }) {
             tracing::error!("input is stuck; releasing everything");
             let held = self.roll.lock().release_all();
             self.release(held);
@@ -60,15 +91,26 @@ impl InputThread {
     }
 
     pub(super) fn introduce(&self, viewer: u32) {
-        if self.sender.try_send(Work::Introduce { viewer }).is_err() {
+        if !self.hand_over(Work::Introduce { viewer }) {
             tracing::error!("input is stuck; a viewer is not told what the keys type");
         }
     }
 
+    /// Let these come up, before all input that still waits. Never waits.
     pub(super) fn release(&self, injections: Vec<Injection>) {
-        // The thread drains its queue; this waits for it only when it is full.
-        if !injections.is_empty() && self.sender.send(Work::Release(injections)).is_err() {
-            tracing::error!("the input thread is gone");
+        if !injections.is_empty() {
+            self.releases.lock().unwrap_or_else(PoisonError::into_inner).extend(injections);
+            // A full queue keeps the thread awake anyway.
+            self.hand_over(Work::Release);
+        }
+    }
+}
+
+impl Drop for InputThread {
+    fn drop(&mut self) {
+        self.sender = None;
+        if self.ended.recv_timeout(CLOSE_WITHIN).is_err() {
+            tracing::error!("the display takes no input; something may stay pressed");
         }
     }
 }
@@ -79,6 +121,7 @@ struct Thread {
     layout: Layout,
     link: Link,
     waker: Waker,
+    releases: Releases,
     /// What the keys typed when it was last asked.
     caps: KeyboardLayout,
 }
@@ -86,37 +129,53 @@ struct Thread {
 impl Thread {
     fn run(mut self, works: &Receiver<Work>) {
         for work in works {
+            self.release();
             if let Some(caps) = self.input.layout() {
                 self.caps = to_wire(&caps);
                 let viewers: Vec<u32> = self.roll.lock().viewers().keys().copied().collect();
                 viewers.into_iter().for_each(|viewer| self.link.send(viewer, self.caps.clone()));
             }
             match work {
+                Work::Release => {}
                 Work::Introduce { viewer } => self.link.send(viewer, self.caps.clone()),
-                Work::Release(injections) => self.inject(None, &injections),
-                Work::Input { viewer, body } => {
-                    let injections = self.roll.lock().input(viewer, &body);
-                    match injections {
-                        Ok(injections) => {
-                            self.inject(Some(viewer), &injections);
-                            self.waker.applied(viewer, sequence(&body));
-                        }
-                        Err(InputRefusal::NotAllowed) => {
-                            tracing::warn!(viewer, "refused input of a viewer that may only look");
-                        }
-                        Err(InputRefusal::Malformed) => tracing::debug!(viewer, "input that nobody can inject"),
-                    }
-                }
+                Work::Input { viewer, body } => self.carry_out(viewer, &body),
             }
             self.waker.wake();
+        }
+        self.release();
+    }
+
+    fn release(&mut self) {
+        let releases = std::mem::take(&mut *self.releases.lock().unwrap_or_else(PoisonError::into_inner));
+        self.inject(None, &releases);
+    }
+
+    fn carry_out(&mut self, viewer: u32, body: &Body) {
+        let injections = self.roll.lock().input(viewer, body);
+        match injections {
+            Ok(injections) => {
+                self.inject(Some(viewer), &injections);
+                self.waker.applied(viewer, sequence(body));
+            }
+            Err(InputRefusal::NotAllowed) => tracing::warn!(viewer, "refused input of a viewer that may only look"),
+            Err(InputRefusal::Malformed) => tracing::debug!(viewer, "input that nobody can inject"),
         }
     }
 
     fn inject(&mut self, viewer: Option<u32>, injections: &[Injection]) {
+        if injections.is_empty() {
+            return;
+        }
         let displays = self.layout.displays();
+        let mut lost_place = false;
         for injection in injections {
+            // A press belongs to its place: without it, it belongs nowhere.
+            if lost_place && matches!(injection, Injection::Button(_, true) | Injection::Wheel { .. }) {
+                continue;
+            }
             match self.input.inject(injection, &displays) {
-                Ok(()) | Err(DesktopError::Stale) => {}
+                Ok(()) => {}
+                Err(DesktopError::Stale) => lost_place |= matches!(injection, Injection::Move { .. }),
                 Err(error) => {
                     tracing::warn!(%error, "input was refused");
                     if let Some(viewer) = viewer {

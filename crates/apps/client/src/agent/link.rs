@@ -1,4 +1,4 @@
-//! Where the worker's messages go: the connection of the moment, or nowhere.
+//! The worker's way out: the line of the moment, or nowhere.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,16 +11,7 @@ use tokio::sync::mpsc;
 /// so more than this waits only where the line is dead.
 pub(super) const WAITING: usize = 1024;
 
-/// What the worker tells the connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Told {
-    /// The person ends the session.
-    EndedByPerson,
-    /// The relay ends the session, in these words.
-    Ended(String),
-}
-
-/// The way out. Cloning shares it.
+/// Where messages go. Cloning shares it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Link(Arc<Mutex<Option<Open>>>);
 
@@ -31,20 +22,19 @@ struct Open {
 }
 
 impl Link {
-    /// A new connection.
-    pub(super) fn open(&self, slot: u32) -> mpsc::Receiver<Bytes> {
-        let (messages, receiver) = mpsc::channel(WAITING);
+    /// A new line, on which this session has this slot.
+    pub(super) fn open(&self, slot: u32, messages: mpsc::Sender<Bytes>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Open { messages, slot });
-        receiver
     }
 
-    /// The connection is gone.
+    /// The line is gone.
     pub(super) fn close(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Send to the relay, a viewer or a stream. Without a connection it goes
-    /// nowhere; where too much waits, the connection is given up.
+    /// Send to the relay, a viewer or a stream. Without a line it goes
+    /// nowhere; where too much waits, the line is given up: whoever writes to
+    /// it sees the queue's end.
     pub(super) fn send(&self, peer: u32, body: impl Into<Body>) {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(link) = open.as_ref() else { return };

@@ -1,9 +1,10 @@
 //! The attended agent: one code, one session, and then it is gone.
 //!
-//! The part that holds the connection ([`connection`]) and the part that
-//! touches the desktop ([`worker`]) exchange framed messages only, so that a
-//! pipe can come between them.
+//! The part that holds the connection ([`attended`], [`connection`],
+//! [`sessions`]) and the part that touches the desktop ([`worker`] and what
+//! stands below it) meet in [`seat`] only, so that a pipe can come between.
 
+mod attended;
 mod capture;
 mod connection;
 mod input;
@@ -12,6 +13,8 @@ mod link;
 mod pointer;
 mod presence;
 mod roll;
+mod seat;
+mod sessions;
 mod wake;
 mod worker;
 
@@ -25,13 +28,7 @@ use crate::anchor;
 
 /// Help with the code in the program's name, or ask for one.
 pub(crate) fn run() -> ExitCode {
-    let prompt: Arc<dyn Prompt> = match gc_desktop::prompt() {
-        Ok(prompt) => Arc::from(prompt),
-        Err(error) => {
-            eprintln!("{error}");
-            return ExitCode::FAILURE;
-        }
-    };
+    let prompt: Arc<dyn Prompt> = Arc::from(gc_desktop::prompt());
     let Some(anchor) = anchor::read() else {
         prompt.tell("This program belongs to no server", "Download it anew from the page of your support team.");
         return ExitCode::FAILURE;
@@ -47,7 +44,7 @@ pub(crate) fn run() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let connection::Attended { outcome, used } = runtime.block_on(connection::attend(&anchor, code, &prompt));
+    let attended::Attended { outcome, used } = runtime.block_on(attended::attend(&anchor, code, &prompt));
     // A program whose code was never used can be tried again.
     if used && let Err(error) = self_replace::self_delete() {
         tracing::warn!(%error, "the program could not remove itself");

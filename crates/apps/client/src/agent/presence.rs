@@ -9,10 +9,10 @@ use gc_protocol::header::RELAY;
 use gc_protocol::limits;
 use gc_protocol::messages::{Chat, ConsentReason, ConsentRequest, ConsentResponse};
 use gc_session::from_mode;
-use tokio::sync::mpsc;
 
-use super::link::{Link, Told};
+use super::link::Link;
 use super::roll::Roll;
+use super::seat::{News, Reporter};
 
 /// Lines of conversation that the notice keeps.
 const LINES: usize = 6;
@@ -22,11 +22,10 @@ const LINES: usize = 6;
 pub(super) struct Presence(Arc<Inner>);
 
 struct Inner {
-    session_id: String,
     prompt: Arc<dyn Prompt>,
     link: Link,
     roll: Roll,
-    told: mpsc::Sender<Told>,
+    reporter: Reporter,
     state: Mutex<State>,
 }
 
@@ -36,17 +35,12 @@ struct State {
     organization: String,
     notice: Option<Box<dyn Notice>>,
     lines: VecDeque<String>,
+    over: bool,
 }
 
 impl Presence {
-    pub(super) fn new(
-        session_id: String,
-        prompt: Arc<dyn Prompt>,
-        link: Link,
-        roll: Roll,
-        told: mpsc::Sender<Told>,
-    ) -> Self {
-        Self(Arc::new(Inner { session_id, prompt, link, roll, told, state: Mutex::default() }))
+    pub(super) fn new(prompt: Arc<dyn Prompt>, link: Link, roll: Roll, reporter: Reporter) -> Self {
+        Self(Arc::new(Inner { prompt, link, roll, reporter, state: Mutex::default() }))
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -55,7 +49,7 @@ impl Presence {
 
     /// Ask the person. The answer is remembered here before it is sent.
     pub(super) fn ask(&self, request: ConsentRequest) {
-        let access = from_mode(request.access).filter(|_| request.session_id == self.0.session_id);
+        let access = from_mode(request.access).filter(|_| request.session_id == self.0.reporter.session());
         let Some(access) = access else {
             self.answer(&request, Answer::NoPrompt);
             return;
@@ -84,7 +78,9 @@ impl Presence {
                 return;
             }
             if answer == Answer::Allowed {
-                presence.0.roll.lock().accept(access);
+                let accepted = presence.0.roll.lock().accept(access);
+                // The connection remembers it before the relay hears of it.
+                presence.0.reporter.say(News::Accepted(Some(accepted)));
                 presence.refresh();
             }
             presence.answer(&request, answer);
@@ -108,6 +104,25 @@ impl Presence {
             reason: reason.into(),
         };
         self.0.link.send(RELAY, response);
+    }
+
+    /// The relay remembers less, or nothing: so much holds from now on.
+    pub(super) fn lower(&self, remembered: Option<Access>) {
+        let accepted = self.0.roll.lock().lower(remembered);
+        self.0.reporter.say(News::Accepted(accepted));
+    }
+
+    /// The session is over: its windows go.
+    pub(super) fn close(&self) {
+        let notice = {
+            let mut state = self.state();
+            if let Some(asking) = state.asking.take() {
+                asking.now();
+            }
+            state.over = true;
+            state.notice.take()
+        };
+        drop(notice);
     }
 
     /// The line is lost: a question is taken back, and nobody watches.
@@ -148,6 +163,9 @@ impl Presence {
             return;
         }
         let mut state = self.state();
+        if state.over {
+            return;
+        }
         let presence = gc_desktop::Presence {
             sentence: sentence(&controlling, &watching, &state.organization),
             lines: state.lines.iter().cloned().collect(),
@@ -171,8 +189,10 @@ impl Presence {
     fn notice_event(&self, event: NoticeEvent) {
         match event {
             NoticeEvent::End => {
-                // A full queue means that an end is on its way already.
-                let _: Result<(), _> = self.0.told.try_send(Told::EndedByPerson);
+                // From this moment nobody sees or touches anything, whatever
+                // the line is doing.
+                self.0.reporter.say(News::EndedByPerson);
+                self.0.link.close();
             }
             NoticeEvent::Say(text) => {
                 let text = limits::displayable(text.trim(), limits::CHAT_LINE);

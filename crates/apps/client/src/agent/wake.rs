@@ -16,6 +16,8 @@ pub(super) enum Work {
     Wake,
     /// A viewer wants this display.
     Show { viewer: u32, display: u32 },
+    /// A viewer that watches wants another display.
+    Switch { viewer: u32, display: u32 },
     /// A viewer wants nothing more.
     Stop { viewer: u32 },
     /// A viewer has shown a frame.
@@ -24,6 +26,10 @@ pub(super) enum Work {
     Refresh { viewer: u32 },
     /// Nobody is there any more.
     Disconnected,
+    /// The relay wants to know how the screen is.
+    Status,
+    /// The session is over.
+    End,
 }
 
 /// The last input of each viewer that was carried out.

@@ -2,21 +2,21 @@
 //! what the person accepted, and refuses what nobody may do.
 
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 
-use gc_access::Access;
 use gc_desktop::{Desktop, DesktopError, Prompt};
 use gc_protocol::header::RELAY;
 use gc_protocol::messages::{AdminCommandKind, AgentStatus, Body, SessionResponse};
 use gc_protocol::{AgentHeader, RawEnvelope, limits, routing};
 use gc_session::agent::Injection;
-use tokio::sync::mpsc;
 
 use super::capture::Capture;
 use super::input::InputThread;
 use super::layout::Layout;
-use super::link::{Link, Told};
+use super::link::Link;
 use super::presence::Presence;
 use super::roll::Roll;
+use super::seat::{News, Order, Reporter};
 use super::wake::{self, Work};
 
 /// One session's desktop.
@@ -26,13 +26,14 @@ pub(super) struct Worker {
     capture: Result<Capture, String>,
     input: Option<InputThread>,
     presence: Presence,
-    told: mpsc::Sender<Told>,
+    reporter: Reporter,
+    watched: bool,
     refused: u64,
 }
 
 impl Worker {
-    pub(super) fn new(session_id: String, link: Link, prompt: Arc<dyn Prompt>, told: mpsc::Sender<Told>) -> Self {
-        let roll = Roll::default();
+    pub(super) fn new(prompt: Arc<dyn Prompt>, reporter: Reporter) -> Self {
+        let (roll, link) = (Roll::default(), Link::default());
         let (capture, input) = match start(&link, &roll) {
             Ok((capture, input)) => (Ok(capture), Some(input)),
             Err(error) => {
@@ -40,37 +41,49 @@ impl Worker {
                 (Err(error.to_string()), None)
             }
         };
-        let presence = Presence::new(session_id, prompt, link.clone(), roll.clone(), told.clone());
-        Self { roll, link, capture, input, presence, told, refused: 0 }
+        let presence = Presence::new(prompt, link.clone(), roll.clone(), reporter.clone());
+        Self { roll, link, capture, input, presence, reporter, watched: false, refused: 0 }
     }
 
-    /// What the person accepted so far.
-    pub(super) fn accepted(&self) -> Option<Access> {
-        self.roll.lock().accepted()
+    /// Carry out orders until nobody gives any; then let go of everything.
+    pub(super) fn run(mut self, orders: &Receiver<Order>) {
+        loop {
+            match orders.recv_timeout(limits::STATUS_PERIOD) {
+                Ok(order) => self.carry_out(order),
+                Err(RecvTimeoutError::Timeout) => self.tell_status(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            let watched = !self.roll.lock().viewers().is_empty();
+            if std::mem::replace(&mut self.watched, watched) != watched {
+                self.reporter.say(News::Watched(watched));
+            }
+        }
+        self.lost();
+        self.presence.close();
     }
 
-    /// Whether anybody watches.
-    pub(super) fn is_watched(&self) -> bool {
-        !self.roll.lock().viewers().is_empty()
+    fn carry_out(&mut self, order: Order) {
+        match order {
+            Order::Line { slot, messages, returning, accepted } => {
+                if returning {
+                    // The lesser of what both sides remember holds.
+                    self.presence.lower(accepted);
+                }
+                self.link.open(slot, messages);
+                self.tell_status();
+            }
+            Order::Message(header, raw) => self.take(header, &raw),
+            Order::Silent => {
+                let injections = self.roll.lock().release_all();
+                self.inject(injections);
+            }
+            Order::Lost => self.lost(),
+        }
     }
 
-    /// A connection has opened: say how this machine is.
-    pub(super) fn connected(&self) {
-        let status = match &self.capture {
-            Ok(capture) => capture.status(),
-            Err(obstacle) => AgentStatus { obstacle: obstacle.clone(), ..Default::default() },
-        };
-        self.link.send(RELAY, status);
-    }
-
-    /// Nothing was heard for some seconds: nothing stays pressed.
-    pub(super) fn silent(&self) {
-        let injections = self.roll.lock().release_all();
-        self.inject(injections);
-    }
-
-    /// The connection is gone.
-    pub(super) fn disconnected(&self) {
+    /// The line is gone: nothing stays pressed, nothing is shown.
+    fn lost(&mut self) {
+        self.link.close();
         let injections = self.roll.lock().disconnected();
         self.inject(injections);
         if let Ok(capture) = &self.capture {
@@ -79,8 +92,18 @@ impl Worker {
         self.presence.disconnected();
     }
 
+    /// Say how this machine is.
+    fn tell_status(&self) {
+        match &self.capture {
+            Ok(capture) => capture.push(Work::Status),
+            Err(obstacle) => {
+                self.link.send(RELAY, AgentStatus { obstacle: obstacle.clone(), ..Default::default() });
+            }
+        }
+    }
+
     /// A message for this session.
-    pub(super) fn take(&mut self, header: AgentHeader, raw: &RawEnvelope) {
+    fn take(&mut self, header: AgentHeader, raw: &RawEnvelope) {
         if header.peer == RELAY {
             match raw.decode() {
                 Ok(Some(body)) => self.of_relay(body),
@@ -110,11 +133,13 @@ impl Worker {
             return;
         }
         let Ok(capture) = &self.capture else { return };
+        let viewer = header.peer;
         match body {
-            Body::FrameAck(ack) => capture
-                .push(Work::Acknowledged { viewer: header.peer, frame: (ack.stream, ack.epoch, ack.frame_number) }),
-            Body::RefreshRequest(_) => capture.push(Work::Refresh { viewer: header.peer }),
-            Body::SwitchDisplay(to) => capture.push(Work::Show { viewer: header.peer, display: to.display_id }),
+            Body::FrameAck(ack) => {
+                capture.push(Work::Acknowledged { viewer, frame: (ack.stream, ack.epoch, ack.frame_number) });
+            }
+            Body::RefreshRequest(_) => capture.push(Work::Refresh { viewer }),
+            Body::SwitchDisplay(to) => capture.push(Work::Switch { viewer, display: to.display_id }),
             _ => {}
         }
     }
@@ -157,9 +182,7 @@ impl Worker {
                 }
             }
             Body::AdminCommand(command) if command.kind() == AdminCommandKind::AdminCommandEndSession => {
-                let words = limits::displayable(&command.text, 300);
-                // A full queue means that an end is on its way already.
-                let _: Result<(), _> = self.told.try_send(Told::Ended(words));
+                self.reporter.say(News::Ended(limits::displayable(&command.text, 300)));
             }
             _ => {}
         }

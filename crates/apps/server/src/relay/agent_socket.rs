@@ -14,7 +14,7 @@ use futures_util::stream::SplitStream;
 use gc_access::{ResumeSecret, SupportCode};
 use gc_protocol::header::{self as leg, AgentHeader, CONNECTION_SLOT};
 use gc_protocol::messages::{
-    AgentHello, AgentWelcome, Body, Chat, Disconnect, DisconnectCode, Heartbeat, HeartbeatAck,
+    AgentHello, AgentWelcome, Body, Chat, Disconnect, DisconnectCode, Heartbeat, HeartbeatAck, SessionKind,
 };
 use gc_protocol::{Destination, Ending, Refusal, Sender, envelope, limits, route};
 use gc_session::{EndReason, from_mode, to_mode};
@@ -243,6 +243,7 @@ async fn arrive(
                 resume_secret: resume.map(|resume| resume.secret().expose().to_owned()).unwrap_or_default(),
                 organization,
                 accepted: accepted.map(|access| to_mode(access).into()).unwrap_or_default(),
+                kind: SessionKind::Screen.into(),
             };
             envelope::encode_framed(AgentHeader::connection(), welcome)
         })

@@ -465,7 +465,9 @@ pub struct RememberedConsent {
     #[prost(enumeration = "AccessMode", tag = "2")]
     pub access: i32,
 }
-/// Answer to AgentHello; opens one session slot.
+/// Answer to AgentHello; opens one session slot. Another one later opens another
+/// slot on the same connection. An agent that cannot carry this kind of session
+/// answers with a Disconnect in that slot.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AgentWelcome {
     #[prost(uint32, tag = "1")]
@@ -484,6 +486,8 @@ pub struct AgentWelcome {
     /// What was accepted before, when this is a return.
     #[prost(enumeration = "AccessMode", tag = "7")]
     pub accepted: i32,
+    #[prost(enumeration = "SessionKind", tag = "8")]
+    pub kind: i32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ViewerHello {
@@ -683,6 +687,40 @@ impl AccessMode {
             "ACCESS_UNSPECIFIED" => Some(Self::AccessUnspecified),
             "ACCESS_VIEW_ONLY" => Some(Self::AccessViewOnly),
             "ACCESS_CONTROL" => Some(Self::AccessControl),
+            _ => None,
+        }
+    }
+}
+/// What a session is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SessionKind {
+    /// The screen, as from a relay that names no kind.
+    Unspecified = 0,
+    Screen = 1,
+    Files = 2,
+    Terminal = 3,
+}
+impl SessionKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SESSION_KIND_UNSPECIFIED",
+            Self::Screen => "SESSION_KIND_SCREEN",
+            Self::Files => "SESSION_KIND_FILES",
+            Self::Terminal => "SESSION_KIND_TERMINAL",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SESSION_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "SESSION_KIND_SCREEN" => Some(Self::Screen),
+            "SESSION_KIND_FILES" => Some(Self::Files),
+            "SESSION_KIND_TERMINAL" => Some(Self::Terminal),
             _ => None,
         }
     }
