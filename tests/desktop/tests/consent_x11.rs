@@ -62,6 +62,12 @@ fn who_accepted_view_is_not_controlled_until_they_allow_it() -> Result<()> {
     browser.run("wait_text", json!({ "text": "The person did not allow control." }))?;
     browser.run("wait_text", json!({ "text": "View only" }))?;
 
+    // Who has just said no is left in peace for half a minute.
+    browser.run("click_button", json!({ "name": "Ask for control" }))?;
+    browser.run("wait_text", json!({ "text": "Try again in" }))?;
+    assert_eq!(Hand(&display).window(CONSENT), None);
+    std::thread::sleep(gc_session::relay::PEACE);
+
     browser.run("click_button", json!({ "name": "Ask for control" }))?;
     Hand(&display).allow()?;
     browser.run("wait_text", json!({ "text": "You control" }))?;

@@ -150,7 +150,8 @@ export interface paths {
         };
         /**
          * The client for a system: `windows` a program, `linux` an archive that keeps
-         *     the execute bit.
+         *     the execute bit. The link that is followed names the file: a name in the
+         *     answer would take its place, and the code would be lost.
          */
         get: operations["download"];
         put?: never;
@@ -209,7 +210,10 @@ export interface paths {
         get: operations["get_session"];
         put?: never;
         post?: never;
-        /** End a session for everybody. Its creator and administrators may. */
+        /**
+         * End a session for everybody. Its creator may; administrators end the
+         *     sessions of others and take them, and what has ended, out of the lists.
+         */
         delete: operations["remove_session"];
         options?: never;
         head?: never;
@@ -583,6 +587,8 @@ export interface components {
         };
         /** @description What the person sees before they start anything. */
         Preview: {
+            /** @description What the person will be asked for: `view` or `control`. */
+            access?: string | null;
             /** Format: date-time */
             expires_at?: string | null;
             organization?: string | null;
@@ -1407,6 +1413,14 @@ export interface operations {
                 };
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -19,6 +19,10 @@ export function CodeCard({ code, session }: { code: Code; session: Session }) {
       void queries.invalidateQueries({ queryKey: ["sessions"] });
     },
   });
+  const end = useMutation({
+    mutationFn: () => answer(api.DELETE("/api/sessions/{id}", { params: { path: { id: session.id } } })),
+    onSettled: () => void queries.invalidateQueries({ queryKey: ["sessions"] }),
+  });
   const copy = async (text: string, what: string) => {
     try {
       await navigator.clipboard.writeText(text);
@@ -34,11 +38,12 @@ export function CodeCard({ code, session }: { code: Code; session: Session }) {
         <h2>{session.requested_access === "control" ? "To see and control" : "To view only"}</h2>
       </div>
       {code.code ? <div className="big mono" data-testid="code">{code.code}</div> : null}
-      <div role="status" aria-live="polite">
-        <span className={`state ${session.state}`}>{stateWords(session)}</span>
+      <div>
+        <span className={`state ${session.state}`} role="status">{stateWords(session)}</span>
+        {/* Outside the status: a number that runs would be read out each second. */}
         {code.code && left > 0 ? <span className="muted"> · valid for {span(left)}</span> : null}
       </div>
-      <Failure error={cancel.error} />
+      <Failure error={cancel.error ?? end.error} />
       <div className="actions">
         {code.code ? (
           <>
@@ -46,6 +51,9 @@ export function CodeCard({ code, session }: { code: Code; session: Session }) {
             <button className="button" onClick={() => void copy(`${location.origin}/join#${code.code}`, "Link")}><LinkIcon aria-hidden="true" /> Copy link</button>
             <button className="button danger" onClick={() => cancel.mutate()} disabled={cancel.isPending}><X aria-hidden="true" /> Cancel</button>
           </>
+        ) : null}
+        {session.state === "pending" ? (
+          <button className="button danger" onClick={() => end.mutate()} disabled={end.isPending}><X aria-hidden="true" /> Stop asking</button>
         ) : null}
         {session.state === "live" ? (
           <Link to="/sessions/$id/view" params={{ id: session.id }} className="button primary">Open session</Link>

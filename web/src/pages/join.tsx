@@ -1,7 +1,7 @@
 // The person being helped: one field, plain words, no jargon.
 import { useMutation } from "@tanstack/react-query";
 import { Download } from "lucide-react";
-import { useState, type FormEvent } from "react";
+import { useLayoutEffect, useRef, useState, type ChangeEvent, type FormEvent } from "react";
 
 import { answer, api, type Preview } from "../api/client";
 import { Failure, useTitle } from "../ui/parts";
@@ -28,6 +28,18 @@ export function JoinPage() {
   const check = useMutation({
     mutationFn: () => answer(api.GET("/api/codes/{code}/validate", { params: { path: { code } } })),
   });
+  // Where a letter is corrected in the middle, the caret stays there.
+  const field = useRef<HTMLInputElement>(null);
+  const caret = useRef<number | null>(null);
+  const type = (event: ChangeEvent<HTMLInputElement>) => {
+    const at = event.target.selectionStart ?? event.target.value.length;
+    const inMiddle = at < event.target.value.length;
+    caret.current = inMiddle ? grouped(event.target.value.slice(0, at)).length : null;
+    setCode(grouped(event.target.value));
+  };
+  useLayoutEffect(() => {
+    if (caret.current !== null) field.current?.setSelectionRange(caret.current, caret.current);
+  }, [code]);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     check.mutate();
@@ -42,7 +54,7 @@ export function JoinPage() {
         <div className="field join-field">
           <label htmlFor="code">Support code</label>
           <input
-            id="code" className="mono" value={code} onChange={(e) => setCode(grouped(e.target.value))} autoComplete="off"
+            id="code" ref={field} className="mono" value={code} onChange={type} autoComplete="off"
             autoCapitalize="characters" spellCheck={false} inputMode="text" placeholder="ABC-DEF-GHJ" autoFocus aria-describedby="code-hint"
           />
           <span className="hint" id="code-hint">Nine letters and digits, as you hear them on the phone. Dashes come by themselves.</span>
@@ -63,6 +75,7 @@ export function JoinPage() {
 }
 
 function Found({ code, preview }: { code: string; preview: Preview }) {
+  const control = preview.access === "control";
   const who = preview.organization ? `${preview.technician_name} from ${preview.organization}` : preview.technician_name;
   const system = thisSystem();
   const [os, setOs] = useState<"windows" | "linux">(system === "linux" ? "linux" : "windows");
@@ -71,12 +84,16 @@ function Found({ code, preview }: { code: string; preview: Preview }) {
       <div className="card wide">
         <h1>{who} would like to help you</h1>
         {system === "phone" || system === "mac" ? (
-          <p className="message">
-            {system === "phone" ? "You are on a phone." : "Macs are not supported yet."} Open this page on the Windows or Linux
-            computer that needs help, and enter the same code there.
-          </p>
+          <>
+            <p className="message">
+              {system === "phone" ? "You are on a phone." : "Macs are not supported yet."} On the Windows or Linux computer that
+              needs help, open this address and enter the same code:
+            </p>
+            <p className="elsewhere mono">{location.host}/join</p>
+            <p className="elsewhere mono">{code}</p>
+          </>
         ) : null}
-        <ol className="steps">
+        <ol className="steps" hidden={system === "phone" || system === "mac"}>
           <li>
             <div>
               <p><strong>Download the helper program.</strong> It needs no installation and removes itself afterwards.</p>
@@ -97,15 +114,20 @@ function Found({ code, preview }: { code: string; preview: Preview }) {
             <div>
               <p><strong>Say yes.</strong> You will see this, and nothing happens before you choose:</p>
               <div className="preview" aria-hidden="true">
-                <div className="bar">Allow remote support?</div>
+                <div className="bar">GuruConnect: allow remote support?</div>
                 <div className="body">
-                  <span>{who} wants to see and control this computer.</span>
+                  <span>{who} wants to {control ? "see and control this computer" : "see this computer’s screen"}.</span>
                   <span className="choices"><span>Allow</span><span>Deny</span></span>
                 </div>
               </div>
             </div>
           </li>
         </ol>
+        <p className="muted">
+          {control
+            ? "They will see everything on your screen and can use your mouse and keyboard."
+            : "They will see everything on your screen. They cannot touch anything."}
+        </p>
         <p className="muted">Your code: <span className="mono">{code}</span>. You can end the session at any moment.</p>
       </div>
     </main>

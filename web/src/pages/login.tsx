@@ -4,6 +4,7 @@ import { useState, type FormEvent } from "react";
 
 import { answer, api, type User } from "../api/client";
 import { Failure, useTitle } from "../ui/parts";
+import { NewPassword } from "./new-password";
 
 export function LoginPage() {
   useTitle("Log in · GuruConnect");
@@ -45,34 +46,6 @@ export function LoginPage() {
         <Failure error={login.error} />
         <button className="button primary" disabled={login.isPending}>{login.isPending ? "Logging in…" : "Log in"}</button>
         <p className="muted">Got a support code from a technician? <a href="/join">Enter it here.</a></p>
-      </form>
-    </main>
-  );
-}
-
-function NewPassword({ current, done }: { current: string; done: () => Promise<void> }) {
-  const [wanted, setWanted] = useState("");
-  const change = useMutation({
-    mutationFn: () =>
-      answer(api.POST("/api/auth/change-password", { body: { current_password: current, new_password: wanted } })),
-    onSuccess: () => void done(),
-  });
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    change.mutate();
-  };
-  return (
-    <main className="centre">
-      <form className="card" onSubmit={submit}>
-        <h1>Choose your own password</h1>
-        <p className="muted">The one you were given was for the first time only.</p>
-        <div className="field">
-          <label htmlFor="new">New password</label>
-          <input id="new" type="password" value={wanted} onChange={(e) => setWanted(e.target.value)} autoComplete="new-password" required minLength={10} autoFocus />
-          <span className="hint">At least 10 characters.</span>
-        </div>
-        <Failure error={change.error} />
-        <button className="button primary" disabled={change.isPending}>{change.isPending ? "Saving…" : "Save and go on"}</button>
       </form>
     </main>
   );

@@ -2,15 +2,15 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link, useSearch } from "@tanstack/react-router";
 import { Plus } from "lucide-react";
-import { useEffect, useRef } from "react";
+import { useMemo } from "react";
 
 import { answer, api, type Code, type Session, type User } from "../api/client";
 import { useCodes, useSessions } from "../api/queries";
 import { Failure, useNow, useTitle, Waiting } from "../ui/parts";
 import { Shell } from "../ui/shell";
+import { useArrivals } from "./arrivals";
 import { CodeCard } from "./code-card";
 import { SessionTable } from "./session-table";
-import { chime } from "./chime";
 
 export function SessionsPage() {
   return <Shell>{(user) => <Sessions user={user} />}</Shell>;
@@ -32,11 +32,14 @@ function Sessions({ user }: { user: User }) {
       void queries.invalidateQueries({ queryKey: ["sessions"] });
     },
   });
-  const mine = (open.data?.items ?? []).filter((session) => session.created_by === user.id);
-  useArrivals(mine);
-  const cards = recent(codes.data?.items ?? [], [...(open.data?.items ?? []), ...(past.data?.items ?? [])], useNow());
+  const openItems = useMemo(() => open.data?.pages.flatMap((page) => page.items) ?? [], [open.data]);
+  const pastItems = useMemo(() => past.data?.pages.flatMap((page) => page.items) ?? [], [past.data]);
+  const mine = useMemo(() => openItems.filter((session) => session.created_by === user.id), [openItems, user.id]);
+  const arrivals = useArrivals(mine);
+  useTitle(`${arrivals}${arrivals ? "" : "Sessions · "}GuruConnect`);
+  const cards = recent(codes.data?.items ?? [], [...openItems, ...pastItems], useNow());
   const inCards = new Set(cards.map(({ session }) => session.id));
-  const rows = (list.data?.items ?? []).filter((session) => ended || session.state === "live" || session.state === "suspended" || !inCards.has(session.id));
+  const rows = (ended ? pastItems : openItems).filter((session) => ended || session.state === "live" || session.state === "suspended" || !inCards.has(session.id));
 
   return (
     <>
@@ -51,7 +54,7 @@ function Sessions({ user }: { user: User }) {
           </>
         ) : null}
       </div>
-      <Failure error={create.error} />
+      <Failure error={create.error ?? codes.error} />
       {cards.length > 0 ? (
         <section className="codes" aria-label="Support codes">
           {cards.map(({ code, session }) => <CodeCard key={session.id} code={code} session={session} />)}
@@ -77,6 +80,11 @@ function Sessions({ user }: { user: User }) {
         </div>
       ) : null}
       {rows.length > 0 ? <SessionTable sessions={rows} user={user} /> : null}
+      {list.hasNextPage ? (
+        <button className="button" onClick={() => void list.fetchNextPage()} disabled={list.isFetchingNextPage}>
+          {list.isFetchingNextPage ? "Loading…" : "Show more"}
+        </button>
+      ) : null}
     </>
   );
 }
@@ -92,23 +100,7 @@ function recent(codes: Code[], sessions: Session[], now: number): { code: Code; 
   return cards.filter(({ code, session }) => {
     if (session.state === "waiting" || session.state === "pending") return true;
     if (session.state === "live") return now - Date.parse(session.started_at ?? session.created_at) < 30_000;
-    const unanswered = session.end_reason === "denied" || session.end_reason === "timed_out" || session.end_reason === "agent_lost";
+    const unanswered = session.end_reason === "denied" || session.end_reason === "timed_out" || session.end_reason === "agent_lost" || session.end_reason === "expired";
     return session.state === "ended" && unanswered && !session.machine && now - Date.parse(session.ended_at ?? code.created_at) < 60_000;
   });
-}
-
-/** A sound and the tab's title when a person arrives. */
-function useArrivals(sessions: Session[]) {
-  const before = useRef<Map<string, string> | null>(null);
-  const live = sessions.filter((session) => session.state === "live" && session.viewers.length === 0).length;
-  const asking = sessions.filter((session) => session.state === "pending").length;
-  useTitle(live > 0 ? `(${live}) Connected · GuruConnect` : asking > 0 ? "Asking… · GuruConnect" : "Sessions · GuruConnect");
-  useEffect(() => {
-    const known = before.current;
-    before.current = new Map(sessions.map((session) => [session.id, session.state]));
-    if (!known) return;
-    const arrived = sessions.some((session) => session.state !== "waiting" && known.get(session.id) === "waiting");
-    const accepted = sessions.some((session) => session.state === "live" && known.has(session.id) && known.get(session.id) === "pending");
-    if (arrived || accepted) chime(accepted);
-  }, [sessions]);
 }

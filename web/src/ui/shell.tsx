@@ -1,11 +1,12 @@
 // The frame around pages for people who are logged in.
-import { useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { LogOut, Moon, Sun, SunMoon } from "lucide-react";
 import { useEffect, useState, type ReactNode } from "react";
 
 import { answer, api, ApiFailure, type User } from "../api/client";
 import { useEvents, useMe } from "../api/queries";
+import { NewPassword } from "../pages/new-password";
 import { Failure, Waiting } from "./parts";
 import { applyTheme, storedTheme, type Theme } from "./theme";
 
@@ -20,25 +21,34 @@ export function Shell({ children }: { children: (user: User) => ReactNode }) {
   const me = useMe();
   const navigate = useNavigate();
   const queries = useQueryClient();
-  const connected = useEvents(me.isSuccess);
+  const connected = useEvents(me.data !== undefined);
   const [theme, setTheme] = useState(storedTheme);
   const refused = me.error instanceof ApiFailure && me.error.status === 401;
   useEffect(() => applyTheme(theme), [theme]);
   useEffect(() => {
     if (refused) void navigate({ to: "/login", search: { to: location.pathname + location.search } });
   }, [refused, navigate]);
-
-  if (me.isPending || refused) return <main className="centre"><Waiting>Loading</Waiting></main>;
-  if (me.error) return <main className="centre"><Failure error={me.error} /></main>;
-
-  const logOut = async () => {
-    try {
-      await answer(api.POST("/api/auth/logout"));
-    } finally {
+  const logOut = useMutation({
+    mutationFn: () => answer(api.POST("/api/auth/logout")),
+    onSuccess: () => {
       queries.clear();
       void navigate({ to: "/login" });
-    }
-  };
+    },
+  });
+
+  if (me.isPending || refused) return <main className="centre"><Waiting>Loading</Waiting></main>;
+  // What was read before still stands where reading it again failed.
+  if (!me.data) {
+    return (
+      <main className="centre">
+        <div className="card">
+          <Failure error={me.error} />
+          <button className="button primary" onClick={() => void me.refetch()}>Try again</button>
+        </div>
+      </main>
+    );
+  }
+  if (me.data.must_change_password) return <NewPassword done={() => me.refetch()} />;
   const { next, label, icon: Icon } = THEMES[theme];
   return (
     <>
@@ -50,15 +60,16 @@ export function Shell({ children }: { children: (user: User) => ReactNode }) {
           <Link to="/">Sessions</Link>
         </nav>
         <div className="who">
-          <span className="muted">{me.data.display_name}</span>
+          <span className="muted name">{me.data.display_name}</span>
           <button className="button plain" onClick={() => setTheme(next)} title={label} aria-label={label}>
             <Icon aria-hidden="true" />
           </button>
-          <button className="button" onClick={() => void logOut()}>
+          <button className="button" onClick={() => logOut.mutate()} disabled={logOut.isPending}>
             <LogOut aria-hidden="true" /> Log out
           </button>
         </div>
       </header>
+      <Failure error={logOut.error} />
       {connected ? null : (
         <div className="message" role="status">
           The connection to the server is lost. What you see may be old; reconnecting by itself.

@@ -2,7 +2,7 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { ArrowLeft, Eye, Gauge, Hand, Keyboard as KeyboardIcon, Maximize, MessageSquare, Minimize, Monitor, Power, UserPlus, Users } from "lucide-react";
-import { useRef, type ReactNode } from "react";
+import { useEffect, useRef, type ReactNode, type RefObject } from "react";
 
 import { answer, api, type Session } from "../api/client";
 import { useMe } from "../api/queries";
@@ -10,8 +10,13 @@ import { Failure } from "../ui/parts";
 import type { Connection } from "./connection";
 import type { TypingMode } from "./keyboard";
 import type { Scale } from "./stage";
+import { controllerName } from "./state";
 
 interface Props {
+  /** Where the host key leads. */
+  bar: RefObject<HTMLDivElement | null>;
+  /** Back to the remote screen, where it takes keys. */
+  enter: () => void;
   id: string;
   connection: Connection;
   inControl: boolean;
@@ -38,7 +43,7 @@ const SPECIAL: [string, string][] = [
 ];
 
 export function Bar(props: Props) {
-  const { id, connection, inControl, full, toggleFull, scale, setScale, typing, setTyping, chatOpen, setChatOpen, session } = props;
+  const { bar, enter, id, connection, inControl, full, toggleFull, scale, setScale, typing, setTyping, chatOpen, setChatOpen, session } = props;
   const { state, send } = connection;
   const me = useMe();
   const navigate = useNavigate();
@@ -46,6 +51,12 @@ export function Bar(props: Props) {
   const ask = useMutation({
     mutationFn: () => answer(api.POST("/api/sessions/{id}/request-control", { params: { path: { id } } })),
   });
+  // Whatever came of it, the question is no longer open.
+  const asked = useRef(false);
+  useEffect(() => {
+    if (asked.current && !state.asking) ask.reset();
+    asked.current = state.asking;
+  }, [state.asking, ask]);
   const end = useMutation({
     mutationFn: () => answer(api.DELETE("/api/sessions/{id}", { params: { path: { id } } })),
     onSuccess: () => void navigate({ to: "/" }),
@@ -56,24 +67,29 @@ export function Bar(props: Props) {
   };
   const mayEnd = session?.created_by === me.data?.id || (me.data?.permissions.includes("manage_sessions") ?? false);
   return (
-    <div className="viewer-bar" role="toolbar" aria-label="Session">
+    <div className="viewer-bar" role="toolbar" aria-label="Session" ref={bar} onKeyDown={(e) => { if (e.key === "Escape" && !e.defaultPrevented) enter(); }}>
+      <span className="handle" aria-hidden="true" />
       <Link to="/" className="button plain" aria-label="Back to sessions" title="Back to sessions"><ArrowLeft aria-hidden="true" /></Link>
-      <span className="machine" title={state.system}>{state.machine || session?.machine?.hostname || "…"}</span>
+      <span className="machine" title={[state.machine, state.system].filter(Boolean).join(" · ")}>{state.machine || session?.machine?.hostname || "…"}</span>
       {inControl ? <span className="badge"><Hand size={13} aria-hidden="true" /> You control</span> : <span className="badge watch"><Eye size={13} aria-hidden="true" /> View only</span>}
       {state.access === "view_only" && mayControl ? (
-        <button className="button" onClick={() => ask.mutate()} disabled={ask.isPending}>Ask for control</button>
+        <button className="button" onClick={() => ask.mutate()} disabled={ask.isPending || state.asking || state.phase !== "live"}>
+          {state.asking ? "Asking the person…" : "Ask for control"}
+        </button>
       ) : null}
-      {state.access === "control" && !inControl ? (
-        <button className="button primary" onClick={() => send({ type: "control", take: true })}>
-          {state.controller ? `Take over from ${state.controllerName || "the other"}` : "Take control"}
+      {state.access === "control" && !inControl && state.phase === "live" ? (
+        <button className="button primary long" onClick={() => { send({ type: "control", take: true }); enter(); }}>
+          {state.controller ? `Take over from ${controllerName(state) || "the other"}` : "Take control"}
         </button>
       ) : null}
       {inControl ? <button className="button" onClick={() => send({ type: "control", take: false })}>Only watch</button> : null}
       <span className="fill"><Failure error={ask.error ?? end.error} /></span>
       {state.displays.length > 1 ? (
         <label><span className="hidden-text">Display</span>
-          <select value={state.display} onChange={(e) => send({ type: "display", id: Number(e.target.value) })}>
-            {state.displays.map((display, index) => <option key={display.id} value={display.id}>Display {index + 1}: {display.width}×{display.height}</option>)}
+          <select value={state.display} onChange={(e) => { send({ type: "display", id: Number(e.target.value) }); enter(); }}>
+            {state.displays.map((display, index) => (
+              <option key={display.id} value={display.id}>Display {index + 1}{display.primary ? " (main)" : ""}: {display.width}×{display.height}</option>
+            ))}
           </select>
         </label>
       ) : null}
@@ -82,20 +98,24 @@ export function Bar(props: Props) {
           {(close) => (
             <>
               {SPECIAL.map(([name, label]) => (
-                <button key={name} className="button plain" onClick={() => { send({ type: "special", name }); close(); }}>{label}</button>
+                <button key={name} className="button plain" onClick={() => { send({ type: "special", name }); close(); enter(); }}>{label}</button>
               ))}
               <label>Typing{" "}
-                <select value={typing} onChange={(e) => setTyping(e.target.value as TypingMode)}>
+                <select value={typing} onChange={(e) => { setTyping(e.target.value as TypingMode); }}>
                   <option value="auto">automatic</option>
                   <option value="keys">by key</option>
                   <option value="characters">by character</option>
                 </select>
               </label>
+              <span className="muted">Pause, or Ctrl + Alt + Home, leads from the remote screen to this bar; Escape leads back.</span>
             </>
           )}
         </Menu>
       ) : null}
-      <button className="button" onClick={() => setScale(scale === "fit" ? "one" : "fit")} title="Size of the picture">
+      {inControl ? (
+        <button className="button touch-only" onClick={enter}><KeyboardIcon aria-hidden="true" /> Type</button>
+      ) : null}
+      <button className="button" onClick={() => { setScale(scale === "fit" ? "one" : "fit"); enter(); }} title="Size of the picture">
         <Monitor aria-hidden="true" /> {scale === "fit" ? "Fit" : "1:1"}
       </button>
       <Menu label={String(Math.max(1, state.people.length))} title="Who is here" icon={<Users aria-hidden="true" />}>
@@ -114,9 +134,9 @@ export function Bar(props: Props) {
         <MessageSquare aria-hidden="true" /> Chat{state.unread > 0 ? ` (${state.unread})` : ""}
       </button>
       <Menu label="Statistics" hideLabel icon={<Gauge aria-hidden="true" />}>{() => <Numbers connection={connection} />}</Menu>
-      <button className="button" onClick={toggleFull} aria-label={full ? "Leave full screen" : "Full screen"} title={full ? "Leave full screen" : "Full screen"}>
+      {document.fullscreenEnabled ? <button className="button" onClick={toggleFull} aria-label={full ? "Leave full screen" : "Full screen"} title={full ? "Leave full screen" : "Full screen"}>
         {full ? <Minimize aria-hidden="true" /> : <Maximize aria-hidden="true" />}
-      </button>
+      </button> : null}
       {mayEnd ? <button className="button danger" onClick={confirmEnd} disabled={end.isPending}><Power aria-hidden="true" /> End</button> : null}
     </div>
   );
@@ -128,7 +148,12 @@ function Menu({ label, title, hideLabel, icon, children }: { label: string; titl
     if (details.current) details.current.open = false;
   };
   return (
-    <details ref={details} onKeyDown={(e) => { if (e.key === "Escape") close(); }} onBlur={(e) => { if (!e.currentTarget.contains(e.relatedTarget)) close(); }}>
+    <details ref={details} onKeyDown={(e) => {
+      if (e.key !== "Escape" || !details.current?.open) return;
+      e.preventDefault();
+      close();
+      details.current.querySelector("summary")?.focus();
+    }} onBlur={(e) => { if (!e.currentTarget.contains(e.relatedTarget)) close(); }}>
       <summary className="button" title={title ?? label} aria-label={title ?? label}>{icon} {hideLabel ? null : label}</summary>
       <div className="panel" tabIndex={-1}>{children(close)}</div>
     </details>
@@ -154,10 +179,10 @@ function Invite({ id }: { id: string }) {
   return (
     <>
       {invited.data?.items.map((guest) => (
-        <button key={guest.user_id} className="button plain" onClick={() => withdraw.mutate(guest.user_id)}>Withdraw invitation: {guest.display_name}</button>
+        <button key={guest.user_id} className="button plain long" onClick={() => withdraw.mutate(guest.user_id)}>Withdraw invitation: {guest.display_name}</button>
       ))}
       {free.map((colleague) => (
-        <button key={colleague.id} className="button plain" onClick={() => invite.mutate(colleague.id)}>
+        <button key={colleague.id} className="button plain long" onClick={() => invite.mutate(colleague.id)}>
           <UserPlus aria-hidden="true" /> Invite {colleague.display_name}
         </button>
       ))}
@@ -171,7 +196,7 @@ function Numbers({ connection }: { connection: Connection }) {
   if (!statistics) return <span className="muted">No numbers yet</span>;
   return (
     <dl>
-      <dt>Latency, hand to picture</dt><dd>{statistics.latency === null ? "–" : `${statistics.latency.toFixed(1)} ms`}</dd>
+      <dt>Latency, input to picture</dt><dd>{statistics.latency === null ? "–" : `${statistics.latency.toFixed(1)} ms`}</dd>
       <dt>Pictures</dt><dd>{statistics.frames} / s</dd>
       <dt>Data</dt><dd>{((statistics.bytes * 8) / 1e6).toFixed(2)} Mbit/s</dd>
       <dt>Coded as</dt><dd>{statistics.codec}</dd>

@@ -6,7 +6,8 @@ import { cssCursor } from "./cursor";
 import type { Command, Report } from "./messages";
 import { initial, reduce, type ViewerState } from "./state";
 
-const FINAL = new Set(["FORBIDDEN", "NOT_FOUND", "SESSION_ENDED", "UNAUTHORIZED"]);
+/** An attempt that has brought nothing by then has failed. */
+const ATTEMPT_WITHIN = 15_000;
 
 export interface Connection {
   state: ViewerState;
@@ -16,35 +17,51 @@ export interface Connection {
   dismiss: () => void;
 }
 
-export function useConnection(id: string, holder: RefObject<HTMLDivElement | null>, pointer: RefObject<HTMLDivElement | null>): Connection {
+/** Whether trying again is of no use. A person who is being asked may still
+ * say yes; too many attempts are too many for now. */
+function isFinal(failure: ApiFailure): boolean {
+  const passes = failure.code === "CONSENT_PENDING" || failure.status === 408 || failure.status === 429;
+  return failure.status >= 400 && failure.status < 500 && !passes;
+}
+
+export function useConnection(id: string, holder: RefObject<HTMLDivElement | null>): Connection {
   const [state, change] = useReducer(reduce, initial);
   const worker = useRef<Worker | null>(null);
+  const display = useRef(0);
+  useEffect(() => {
+    display.current = state.display;
+    // The pointer of another display is none of this one's.
+    holder.current?.style.setProperty("--pointer", "0");
+  }, [state.display, holder]);
 
   useEffect(() => {
     const element = document.createElement("canvas");
     element.id = "screen";
     element.width = 1;
     element.height = 1;
-    holder.current?.replaceChildren(element);
+    holder.current?.prepend(element);
     const started = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
     const offscreen = element.transferControlToOffscreen();
     started.postMessage({ type: "canvas", canvas: offscreen } satisfies Command, [offscreen]);
     started.onmessage = (event: MessageEvent<Report>) => {
       const report = event.data;
-      if (report.type === "cursor") element.style.cursor = cssCursor(report);
+      const style = holder.current?.style;
+      if (report.type === "cursor") style?.setProperty("--cursor", cssCursor(report));
       else if (report.type === "pointer") {
-        pointer.current?.style.setProperty("--x", String(report.x));
-        pointer.current?.style.setProperty("--y", String(report.y));
+        style?.setProperty("--pointer", report.display === display.current ? "1" : "0");
+        style?.setProperty("--x", String(report.x));
+        style?.setProperty("--y", String(report.y));
       } else change(report);
     };
     started.onerror = () => change({ type: "broken", text: "The viewer cannot start in this browser." });
     worker.current = started;
     return () => {
+      element.remove();
       started.postMessage({ type: "close" } satisfies Command);
       setTimeout(() => started.terminate(), 500);
       worker.current = null;
     };
-  }, [id, holder, pointer]);
+  }, [id, holder]);
 
   useEffect(() => {
     let gone = false;
@@ -54,11 +71,11 @@ export function useConnection(id: string, holder: RefObject<HTMLDivElement | nul
         if (gone) return;
         const scheme = location.protocol === "https:" ? "wss" : "ws";
         const url = `${scheme}://${location.host}/ws/viewer?session_id=${id}`;
-        worker.current?.postMessage({ type: "open", url, token: minted.token } satisfies Command);
+        worker.current?.postMessage({ type: "open", url, token: minted.token, display: display.current } satisfies Command);
       } catch (error) {
         if (gone) return;
-        const final = error instanceof ApiFailure && FINAL.has(error.code);
-        change({ type: "refused", text: error instanceof Error ? error.message : "Something went wrong.", final });
+        const failure = error instanceof ApiFailure ? error : new ApiFailure("UNKNOWN", 0, "Something went wrong.", "");
+        change({ type: "refused", failure, final: isFinal(failure) });
       }
     };
     void open();
@@ -67,14 +84,16 @@ export function useConnection(id: string, holder: RefObject<HTMLDivElement | nul
     };
   }, [id, state.attempt]);
 
-  // A lost line is tried again by itself, soon at first, then less often.
+  // A lost line is tried again by itself, soon at first, then less often; one
+  // attempt at a time, and none for ever.
   useEffect(() => {
     if (state.phase !== "lost") return;
     const passed = Date.now() - state.lostSince;
     const usual = Math.min(10_000, 500 + passed / 3) * (0.75 + Math.random() / 2);
-    const timer = setTimeout(() => change({ type: "retry" }), Math.max(usual, state.retryAfter * 1000));
+    const wait = state.trying ? ATTEMPT_WITHIN : Math.max(usual, state.retryAfter * 1000);
+    const timer = setTimeout(() => change({ type: "retry" }), wait);
     return () => clearTimeout(timer);
-  }, [state.phase, state.attempt, state.lostSince, state.retryAfter, state.notice]);
+  }, [state.phase, state.attempt, state.trying, state.lostSince, state.retryAfter]);
 
   // These stay the same over the viewer's life: what holds keys depends on it.
   const actions = useMemo(

@@ -20,8 +20,9 @@ export type Layout = Record<string, string[]>;
 
 export type Command =
   | { type: "canvas"; canvas: OffscreenCanvas }
-  | { type: "open"; url: string; token: string }
+  | { type: "open"; url: string; token: string; display: number }
   | { type: "close" }
+  | { type: "time"; at: number }
   | { type: "key"; code: string; down: boolean; repeat: boolean; modifiers: number }
   | { type: "text"; text: string }
   | { type: "move"; x: number; y: number }
@@ -36,6 +37,7 @@ export type Command =
 export interface Statistics {
   frames: number;
   bytes: number;
+  /** Input to presented picture, in milliseconds; null without a recent one. */
   latency: number | null;
   silence: number;
   codec: string;
@@ -51,7 +53,7 @@ export type Report =
   | { type: "chat"; from: string; text: string; from_person: boolean }
   | { type: "cursor"; visible: boolean; width: number; height: number; x: number; y: number; rgba: Uint8ClampedArray<ArrayBuffer> }
   | { type: "layout"; keys: Layout }
-  | { type: "pointer"; x: number; y: number }
+  | { type: "pointer"; display: number; x: number; y: number }
   | { type: "goodbye"; code: number; text: string; reason: string; may_retry: boolean; retry_after: number }
   | { type: "closed"; code: number; said_goodbye: boolean }
   | { type: "broken"; text: string }

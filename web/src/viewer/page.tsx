@@ -1,23 +1,26 @@
 // The viewer: the remote screen, and a thin bar.
-import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 
-import { answer, api, ApiFailure } from "../api/client";
-import { useEvents, useMe } from "../api/queries";
-import { span, useNow, useTitle } from "../ui/parts";
+import { ApiFailure } from "../api/client";
+import { useEvents, useMe, useSession, useSessions } from "../api/queries";
+import { useArrivals } from "../pages/arrivals";
+import { useTitle } from "../ui/parts";
 import { Bar } from "./bar";
 import { Chat } from "./chat";
 import { useConnection } from "./connection";
+import { Curtain } from "./curtain";
 import type { TypingMode } from "./keyboard";
 import { Stage, type Scale } from "./stage";
+import { isInControl } from "./state";
 
 export function ViewerPage() {
   const { id } = useParams({ from: "/sessions/$id/view" });
   const holder = useRef<HTMLDivElement>(null);
-  const pointer = useRef<HTMLDivElement>(null);
+  const keys = useRef<HTMLTextAreaElement>(null);
+  const bar = useRef<HTMLDivElement>(null);
   const root = useRef<HTMLDivElement>(null);
-  const connection = useConnection(id, holder, pointer);
+  const connection = useConnection(id, holder);
   const { state, send } = connection;
   const [scale, setScale] = useState<Scale>("fit");
   const [typing, setTyping] = useState<TypingMode>("auto");
@@ -25,28 +28,39 @@ export function ViewerPage() {
   const [chatOpen, setChatOpen] = useState(false);
   const me = useMe();
   useEvents(me.isSuccess);
-  const session = useQuery({
-    queryKey: ["session", id],
-    queryFn: () => answer(api.GET("/api/sessions/{id}", { params: { path: { id } } })),
-  });
-  useTitle(`${state.machine || "Session"} · GuruConnect`);
-  const inControl = state.access === "control" && state.controller === state.viewer && state.viewer !== 0;
+  const session = useSession(id);
+  const open = useSessions(false);
+  const mine = useMemo(
+    () => open.data?.pages.flatMap((page) => page.items).filter((other) => other.created_by === me.data?.id && other.id !== id) ?? [],
+    [open.data, me.data, id],
+  );
+  const arrivals = useArrivals(mine);
+  useTitle(`${arrivals}${state.machine || "Session"} · GuruConnect`);
+  const inControl = isInControl(state);
+  const enter = useCallback(() => keys.current?.focus({ preventScroll: true }), []);
+  const leave = useCallback(() => {
+    keys.current?.blur();
+    bar.current?.querySelector<HTMLElement>("button, summary, a")?.focus();
+  }, []);
 
   useEffect(() => {
-    const changed = () => setFull(document.fullscreenElement === root.current);
+    const changed = () => {
+      setFull(document.fullscreenElement === root.current);
+      enter();
+    };
     document.addEventListener("fullscreenchange", changed);
     return () => document.removeEventListener("fullscreenchange", changed);
-  }, []);
+  }, [enter]);
   useEffect(() => {
     if (chatOpen && state.unread > 0) connection.read();
   }, [chatOpen, state.unread, connection]);
 
-  // Good news does not stay in the way of the picture.
+  // Good news does not stay in the way of the picture; an open question does.
   useEffect(() => {
-    if (!state.notice || state.phase !== "live") return;
+    if (!state.notice || state.phase !== "live" || state.asking) return;
     const timer = setTimeout(connection.dismiss, 6000);
     return () => clearTimeout(timer);
-  }, [state.notice, state.phase, connection.dismiss]);
+  }, [state.notice, state.phase, state.asking, connection.dismiss]);
 
   const toggleFull = useCallback(async () => {
     if (document.fullscreenElement) {
@@ -72,76 +86,30 @@ export function ViewerPage() {
   return (
     <div className={full ? "viewer full" : "viewer"} ref={root}>
       <Bar
-        id={id} connection={connection} inControl={inControl} full={full} toggleFull={() => void toggleFull()} scale={scale}
+        bar={bar} enter={enter} id={id} connection={connection} inControl={inControl} full={full} toggleFull={() => void toggleFull()} scale={scale}
         setScale={setScale} typing={typing} setTyping={setTyping} chatOpen={chatOpen} setChatOpen={setChatOpen} session={session.data}
       />
-      <Stage holder={holder} pointer={pointer} state={state} send={send} scale={scale} typing={typing} inControl={inControl}>
+      <Stage holder={holder} keys={keys} state={state} send={send} leave={leave} scale={scale} typing={typing} inControl={inControl}>
         <Curtain connection={connection} />
       </Stage>
-      {state.notice && state.phase === "live" ? (
-        <div className="toast" role="status">
-          {state.notice}
-          <button className="button plain" onClick={connection.dismiss}>Dismiss</button>
-        </div>
-      ) : null}
-      {chatOpen ? <Chat lines={state.chat} send={(text) => send({ type: "chat", text })} close={() => setChatOpen(false)} /> : null}
+      <Toasts connection={connection} chatOpen={chatOpen} openChat={() => setChatOpen(true)} />
+      {chatOpen ? <Chat lines={state.chat} reachable={state.phase === "live"} send={(text) => send({ type: "chat", text })} close={() => { setChatOpen(false); enter(); }} /> : null}
     </div>
   );
 }
 
-/** Over a picture that is not live: what happened, what is being tried. */
-function Curtain({ connection }: { connection: ReturnType<typeof useConnection> }) {
+/** What has just happened, and what was just said while the chat is closed. */
+function Toasts({ connection, chatOpen, openChat }: { connection: ReturnType<typeof useConnection>; chatOpen: boolean; openChat: () => void }) {
   const { state } = connection;
-  const now = useNow();
-  const since = state.lostSince ? span(now - state.lostSince) : "";
-  if (state.phase === "ended") {
-    return (
-      <div className="curtain">
-        <div className="card" role="alert">
-          <h1>The session is over</h1>
-          <p>{state.ended}</p>
-          <Link to="/" className="button primary">Back to sessions</Link>
-        </div>
-      </div>
-    );
-  }
-  if (state.phase === "lost") {
-    return (
-      <div className="curtain">
-        <div className="card" role="status">
-          <h1>The line to the server is lost</h1>
-          <p className="muted">Reconnecting by itself, for {since}. {state.notice}</p>
-          <button className="button" onClick={connection.retry}>Try now</button>
-        </div>
-      </div>
-    );
-  }
-  if (state.phase === "suspended") {
-    return (
-      <div className="curtain">
-        <div className="card" role="status">
-          <h1>The computer’s line is lost</h1>
-          <p className="muted">Waiting for it to come back, for {since}. Nobody there has to do anything.</p>
-        </div>
-      </div>
-    );
-  }
-  if (state.obstacle) {
-    return (
-      <div className="curtain">
-        <div className="card" role="status">
-          <h1>There is nothing to see just now</h1>
-          <p>{state.obstacle}</p>
-        </div>
-      </div>
-    );
-  }
-  if (!state.size) {
-    return (
-      <div className="curtain">
-        <span className="connecting" role="status"><span className="spinner" aria-hidden="true" /> Connecting</span>
-      </div>
-    );
-  }
-  return null;
+  const last = state.chat.at(-1);
+  const said = !chatOpen && state.unread > 0 && last && !last.own ? last : null;
+  if (state.phase !== "live" || !(state.notice || said)) return null;
+  return (
+    <div className="toast">
+      <span role="status">
+        {said ? <><b>{said.from}:</b> {said.text.slice(0, 200)}</> : state.notice}
+      </span>
+      {said ? <button className="button plain" onClick={openChat}>Answer</button> : <button className="button plain" onClick={connection.dismiss}>Dismiss</button>}
+    </div>
+  );
 }

@@ -1,26 +1,38 @@
 // The canvas, and everything that hands and keyboards do on it.
 import { useEffect, useLayoutEffect, useMemo, useRef, useState, type ReactNode, type RefObject } from "react";
 
-import { Keyboard, type TypingMode } from "./keyboard";
+import { isHostKey, Keyboard, type TypingMode } from "./keyboard";
 import type { Command } from "./messages";
 import type { ViewerState } from "./state";
+import { Fingers } from "./touch";
 
 export type Scale = "fit" | "one";
 
 interface Props {
   holder: RefObject<HTMLDivElement | null>;
-  pointer: RefObject<HTMLDivElement | null>;
+  /** Takes what is typed. */
+  keys: RefObject<HTMLTextAreaElement | null>;
   state: ViewerState;
   send: (command: Command) => void;
+  /** Leads from the remote screen to the bar. */
+  leave: () => void;
   scale: Scale;
   typing: TypingMode;
   inControl: boolean;
   children: ReactNode;
 }
 
-export function Stage({ holder, pointer, state, send, scale, typing, inControl, children }: Props) {
+/** Phones tell that something was deleted only where there is something. */
+const SENTINEL = "\u200b";
+
+/** What a phone's keyboard does, as keys. */
+const EDITS: Record<string, string> = {
+  deleteContentBackward: "Backspace", deleteWordBackward: "Backspace", deleteContentForward: "Delete",
+  insertLineBreak: "Enter", insertParagraph: "Enter",
+};
+
+export function Stage({ holder, keys, state, send, leave, scale, typing, inControl, children }: Props) {
   const stage = useRef<HTMLDivElement>(null);
-  const keys = useRef<HTMLTextAreaElement>(null);
   const [room, setRoom] = useState({ width: 1, height: 1 });
   const keyboard = useMemo(() => new Keyboard(send), [send]);
   // What holds keys must not begin anew because the layout became known.
@@ -52,22 +64,36 @@ export function Stage({ holder, pointer, state, send, scale, typing, inControl, 
   useEffect(() => {
     const area = holder.current;
     if (!area || !inControl) return;
-    const at = (event: MouseEvent) => {
+    const place = (point: { x: number; y: number }) => {
       const box = area.getBoundingClientRect();
-      return { x: Math.floor((event.clientX - box.left) / factor), y: Math.floor((event.clientY - box.top) / factor) };
+      return { x: Math.floor((point.x - box.left) / factor), y: Math.floor((point.y - box.top) / factor) };
     };
-    const move = (event: PointerEvent) => send({ type: "move", ...at(event) });
+    const at = (event: MouseEvent) => {
+      // From here on the clock runs until a picture answers it.
+      send({ type: "time", at: performance.timeOrigin + event.timeStamp });
+      return place({ x: event.clientX, y: event.clientY });
+    };
+    const fingers = new Fingers(send, place);
+    const isTouch = (event: PointerEvent) => event.pointerType === "touch";
     const press = (event: PointerEvent) => {
       event.preventDefault();
-      keys.current?.focus({ preventScroll: true });
       area.setPointerCapture(event.pointerId);
+      if (isTouch(event)) {
+        fingers.down(event);
+        return;
+      }
+      keys.current?.focus({ preventScroll: true });
       send({ type: "button", ...at(event), button: event.button, down: true });
     };
-    const release = (event: PointerEvent) => send({ type: "button", ...at(event), button: event.button, down: false });
-    // A second button changes without a new press.
-    const both = (event: PointerEvent) => {
-      if (event.button >= 0) send({ type: "button", ...at(event), button: event.button, down: (event.buttons & [1, 4, 2, 8, 16][event.button]!) !== 0 });
-      else move(event);
+    const release = (event: PointerEvent) => {
+      if (isTouch(event)) fingers.up(event);
+      else send({ type: "button", ...at(event), button: event.button, down: false });
+    };
+    const move = (event: PointerEvent) => {
+      if (isTouch(event)) fingers.move(event);
+      // A second button changes without a new press.
+      else if (event.button >= 0) send({ type: "button", ...at(event), button: event.button, down: (event.buttons & [1, 4, 2, 8, 16][event.button]!) !== 0 });
+      else send({ type: "move", ...at(event) });
     };
     const wheel = (event: WheelEvent) => {
       event.preventDefault();
@@ -75,69 +101,98 @@ export function Stage({ holder, pointer, state, send, scale, typing, inControl, 
       const notches = (delta: number) => Math.round(-delta * unit);
       send({ type: "wheel", ...at(event), right: -notches(event.deltaX), up: notches(event.deltaY) });
     };
-    const lost = () => send({ type: "reset" });
+    const lost = () => fingers.cancel();
     const none = (event: Event) => event.preventDefault();
-    area.addEventListener("pointermove", both);
+    area.addEventListener("pointermove", move);
     area.addEventListener("pointerdown", press);
     area.addEventListener("pointerup", release);
     area.addEventListener("pointercancel", lost);
     area.addEventListener("wheel", wheel, { passive: false });
     area.addEventListener("contextmenu", none);
     return () => {
-      area.removeEventListener("pointermove", both);
+      area.removeEventListener("pointermove", move);
       area.removeEventListener("pointerdown", press);
       area.removeEventListener("pointerup", release);
       area.removeEventListener("pointercancel", lost);
       area.removeEventListener("wheel", wheel);
       area.removeEventListener("contextmenu", none);
     };
-  }, [holder, inControl, factor, send]);
+  }, [holder, keys, inControl, factor, send]);
 
   useEffect(() => {
     const field = keys.current;
     if (!field || !inControl) return;
+    const empty = () => {
+      field.value = SENTINEL;
+    };
     const down = (event: KeyboardEvent) => {
+      if (isHostKey(event)) {
+        event.preventDefault();
+        leave();
+        return;
+      }
+      send({ type: "time", at: performance.timeOrigin + event.timeStamp });
       if (!keyboard.press(event, typing, layout.current)) event.preventDefault();
     };
     const up = (event: KeyboardEvent) => {
       keyboard.release(event);
       event.preventDefault();
     };
-    // What is composed, pasted by an input method, or comes from a phone.
-    const input = (event: Event) => {
-      if ((event as InputEvent).isComposing) return;
-      if (field.value) send({ type: "text", text: field.value });
-      field.value = "";
+    // A phone's keyboard has no keys, only what it does to the text.
+    const edit = (event: InputEvent) => {
+      const code = EDITS[event.inputType];
+      if (!code || event.isComposing) return;
+      event.preventDefault();
+      keyboard.tap(code);
     };
-    const composed = () => {
-      if (field.value) send({ type: "text", text: field.value });
-      field.value = "";
+    // What is composed, pasted by an input method, or comes from a phone.
+    const take = () => {
+      const text = field.value.replaceAll(SENTINEL, "");
+      if (text) send({ type: "text", text });
+      empty();
+    };
+    const input = (event: Event) => {
+      if (!(event as InputEvent).isComposing) take();
     };
     const reset = () => keyboard.reset();
     field.addEventListener("keydown", down);
     field.addEventListener("keyup", up);
+    field.addEventListener("beforeinput", edit);
     field.addEventListener("input", input);
-    field.addEventListener("compositionend", composed);
+    field.addEventListener("compositionend", take);
     field.addEventListener("blur", reset);
     window.addEventListener("blur", reset);
-    field.focus({ preventScroll: true });
+    empty();
+    // Whoever is writing somewhere else goes on writing there.
+    const busy = document.activeElement;
+    if (!busy || busy === document.body || stage.current?.contains(busy)) field.focus({ preventScroll: true });
     return () => {
+      // What was down when control went comes up by the other side's rules;
+      // here it is forgotten.
+      keyboard.reset();
       field.removeEventListener("keydown", down);
       field.removeEventListener("keyup", up);
+      field.removeEventListener("beforeinput", edit);
       field.removeEventListener("input", input);
-      field.removeEventListener("compositionend", composed);
+      field.removeEventListener("compositionend", take);
       field.removeEventListener("blur", reset);
       window.removeEventListener("blur", reset);
     };
-  }, [inControl, keyboard, typing, send]);
+  }, [keys, inControl, keyboard, leave, typing, send]);
 
+  const drawn = inControl ? "holder in-control" : "holder";
   return (
-    <div className={factor * ratio === 1 ? "stage crisp" : "stage"} ref={stage}>
-      <div className="holder">
-        <div ref={holder} />
-        {state.size && !inControl ? <div className="remote-pointer" ref={pointer} aria-hidden="true" /> : null}
+    <div className="stage-frame">
+      <div className={factor * ratio === 1 ? "stage crisp" : "stage"} ref={stage}>
+        <div className={drawn} ref={holder}>
+          {state.size && !inControl ? <div className="remote-pointer" aria-hidden="true" /> : null}
+        </div>
+        <textarea
+          ref={keys} className="keys" aria-label="Keyboard input for the remote computer" aria-describedby="host-key" autoCapitalize="off"
+          autoComplete="off" spellCheck={false} tabIndex={inControl ? 0 : -1}
+        />
+        <span id="host-key" className="hidden-text">Pause, or Control Alt Home, leads back to the bar.</span>
       </div>
-      <textarea ref={keys} className="keys" aria-label="Keyboard input for the remote computer" autoCapitalize="off" autoComplete="off" spellCheck={false} tabIndex={inControl ? 0 : -1} />
       {children}
     </div>
   );

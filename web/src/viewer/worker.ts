@@ -13,10 +13,10 @@ const ready = init({ module_or_path: wasmUrl });
 
 const tell = (report: Report) => scope.postMessage(report);
 
-function open(url: string, token: string) {
+function open(url: string, token: string, display: number) {
   if (!canvas) return;
   close();
-  viewer = new Viewer(canvas, url, token, tell);
+  viewer = new Viewer(canvas, url, token, display, tell);
   timer = scope.setInterval(() => {
     if (viewer && !viewer.tick()) {
       close();
@@ -35,12 +35,13 @@ function close() {
 function carryOut(command: Command) {
   switch (command.type) {
     case "canvas": canvas = command.canvas; return;
-    case "open": open(command.url, command.token); return;
+    case "open": open(command.url, command.token, command.display); return;
     case "close": close(); return;
     default:
   }
   if (!viewer) return;
   switch (command.type) {
+    case "time": viewer.time(command.at); return;
     case "key": viewer.key(command.code, command.down, command.repeat, command.modifiers); return;
     case "text": viewer.text(command.text); return;
     case "move": viewer.pointer_move(command.x, command.y); return;
@@ -59,9 +60,10 @@ scope.onmessage = (event: MessageEvent<Command>) => {
   waiting.push(event.data);
   void ready.then(() => {
     for (let next = waiting.shift(); next; next = waiting.shift()) carryOut(next);
-  });
+  }).catch(broken);
 };
 
-ready.catch((error: unknown) => {
-  tell({ type: "broken", text: `The viewer cannot start in this browser: ${String(error)}` });
-});
+function broken(error: unknown) {
+  close();
+  tell({ type: "broken", text: `The viewer cannot work in this browser: ${String(error)}` });
+}

@@ -5,11 +5,14 @@ use std::time::Duration;
 
 /// Inputs that may be on their way, and samples that are kept.
 const MOST: usize = 256;
+/// What is older says nothing about now.
+const RECENT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
 pub(crate) struct Latency {
     on_their_way: VecDeque<(u32, Duration)>,
-    samples: VecDeque<Duration>,
+    /// When, and how long it took.
+    samples: VecDeque<(Duration, Duration)>,
 }
 
 impl Latency {
@@ -35,13 +38,15 @@ impl Latency {
             if self.samples.len() >= MOST {
                 self.samples.pop_front();
             }
-            self.samples.push_back(now.saturating_sub(at));
+            self.samples.push_back((now, now.saturating_sub(at)));
         }
     }
 
-    /// The middle of the latest samples.
-    pub(crate) fn median(&self) -> Option<Duration> {
-        let mut sorted: Vec<Duration> = self.samples.iter().rev().take(31).copied().collect();
+    /// The middle of the latest samples; none where the last is not recent.
+    pub(crate) fn median(&self, now: Duration) -> Option<Duration> {
+        let recent = |when: Duration| now.saturating_sub(when) <= RECENT;
+        let recent = self.samples.iter().rev().take(31).filter(|(when, _)| recent(*when));
+        let mut sorted: Vec<Duration> = recent.map(|(_, took)| *took).collect();
         sorted.sort_unstable();
         sorted.get(sorted.len() / 2).copied()
     }
@@ -59,8 +64,9 @@ mod tests {
         latency.sent(2, ms(10));
         latency.sent(3, ms(50));
         latency.presented(0, ms(55));
-        assert_eq!(latency.median(), None);
+        assert_eq!(latency.median(ms(55)), None);
         latency.presented(2, ms(60));
-        assert_eq!(latency.median(), Some(ms(50)));
+        assert_eq!(latency.median(ms(60)), Some(ms(50)));
+        assert_eq!(latency.median(ms(5061)), None, "old numbers say nothing");
     }
 }

@@ -28,10 +28,13 @@ use crate::canvas::Canvas;
 use crate::latency::Latency;
 use crate::socket::Socket;
 
+fn scope() -> web_sys::DedicatedWorkerGlobalScope {
+    js_sys::global().unchecked_into()
+}
+
 /// Milliseconds since the Worker began, as a duration.
 fn now() -> Duration {
-    let scope: web_sys::DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
-    Duration::from_secs_f64(scope.performance().map_or(0.0, |performance| performance.now()) / 1000.0)
+    Duration::from_secs_f64(scope().performance().map_or(0.0, |performance| performance.now()) / 1000.0)
 }
 
 /// A session in a canvas.
@@ -47,6 +50,11 @@ struct Inner {
     socket: Option<Socket>,
     listener: Function,
     goodbye: bool,
+    /// When the hand did what is sent next.
+    hand: Option<Duration>,
+    /// The input that the picture drawn last answers, until it is presented.
+    drawn: u32,
+    awaiting_frame: bool,
     frames: u32,
     bytes: f64,
 }
@@ -59,8 +67,14 @@ impl Viewer {
     /// # Errors
     /// When the browser makes no socket or no drawing context.
     #[wasm_bindgen(constructor)]
-    pub fn new(canvas: OffscreenCanvas, url: &str, token: &str, listener: Function) -> Result<Viewer, JsValue> {
-        let (session, hello) = ViewerSession::open(env!("CARGO_PKG_VERSION"), now());
+    pub fn new(
+        canvas: OffscreenCanvas,
+        url: &str,
+        token: &str,
+        display: u32,
+        listener: Function,
+    ) -> Result<Viewer, JsValue> {
+        let (session, hello) = ViewerSession::open(env!("CARGO_PKG_VERSION"), display, now());
         let inner = Rc::new(RefCell::new(Inner {
             session,
             canvas: Canvas::new(canvas)?,
@@ -68,6 +82,9 @@ impl Viewer {
             socket: None,
             listener,
             goodbye: false,
+            hand: None,
+            drawn: 0,
+            awaiting_frame: false,
             frames: 0,
             bytes: 0.0,
         }));
@@ -76,7 +93,10 @@ impl Viewer {
             url,
             token,
             move || opened.borrow_mut().send(&hello),
-            move |message| heard.borrow_mut().received(message),
+            move |message| {
+                heard.borrow_mut().received(message);
+                await_presentation(&heard);
+            },
             move |code| closed.borrow_mut().closed(code),
         )?;
         inner.borrow_mut().socket = Some(socket);
@@ -98,6 +118,14 @@ impl Viewer {
         }
         inner.statistics();
         alive
+    }
+
+    /// When the hand did what is sent next, in milliseconds since 1970 as
+    /// `performance.timeOrigin` and an event's time stamp give it.
+    pub fn time(&self, at: f64) {
+        let origin = scope().performance().map_or(0.0, |performance| performance.time_origin());
+        let since = ((at - origin) / 1000.0).clamp(0.0, 1e9);
+        self.0.borrow_mut().hand = Some(Duration::from_secs_f64(since).min(now()));
     }
 
     /// A key by its `KeyboardEvent.code`. `false` where the table has no such
@@ -191,6 +219,28 @@ impl Viewer {
     }
 }
 
+/// A picture is seen when the browser has presented it: with the next frame
+/// that it paints.
+fn await_presentation(viewer: &Rc<RefCell<Inner>>) {
+    {
+        let mut inner = viewer.borrow_mut();
+        if inner.drawn == 0 || inner.awaiting_frame {
+            return;
+        }
+        inner.awaiting_frame = true;
+    }
+    let shown = viewer.clone();
+    let painted = Closure::once_into_js(move || {
+        let mut inner = shown.borrow_mut();
+        inner.awaiting_frame = false;
+        let seq = std::mem::take(&mut inner.drawn);
+        inner.latency.presented(seq, now());
+    });
+    if scope().request_animation_frame(painted.unchecked_ref()).is_err() {
+        viewer.borrow_mut().awaiting_frame = false;
+    }
+}
+
 impl Inner {
     fn send(&self, message: &Bytes) {
         if let Some(socket) = &self.socket {
@@ -200,7 +250,8 @@ impl Inner {
 
     fn next_input(&mut self) -> u32 {
         let seq = self.session.next_input();
-        self.latency.sent(seq, now());
+        let hand = self.hand.take().unwrap_or_else(now);
+        self.latency.sent(seq, hand);
         seq
     }
 
@@ -244,7 +295,7 @@ impl Inner {
                 self.frames += 1;
                 let micros = u32::try_from((ended - begun).as_micros()).unwrap_or(u32::MAX);
                 self.send(&self.session.shown(frame, micros, 0, 0));
-                self.latency.presented(frame.input_seq, ended);
+                self.drawn = self.drawn.max(frame.input_seq);
                 if let Some((width, height)) = resized {
                     self.tell(&report::size(frame.display_id, width, height));
                 }
@@ -258,7 +309,7 @@ impl Inner {
 
     fn statistics(&mut self) {
         let silence = self.session.silence(now());
-        self.tell(&report::statistics(self.frames, self.bytes, self.latency.median(), silence));
+        self.tell(&report::statistics(self.frames, self.bytes, self.latency.median(now()), silence));
         self.frames = 0;
         self.bytes = 0.0;
     }

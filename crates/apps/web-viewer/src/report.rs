@@ -108,9 +108,12 @@ pub(crate) fn body(body: &Body) -> Option<JsValue> {
             ])
         }
         Body::KeyboardLayout(layout) => object([("type", "layout".into()), ("keys", keys(layout).into())]),
-        Body::CursorPosition(position) => {
-            object([("type", "pointer".into()), ("x", position.x.into()), ("y", position.y.into())])
-        }
+        Body::CursorPosition(position) => object([
+            ("type", "pointer".into()),
+            ("display", position.display_id.into()),
+            ("x", position.x.into()),
+            ("y", position.y.into()),
+        ]),
         _ => return None,
     })
 }

@@ -282,7 +282,7 @@ impl RelaySession {
                 if self.accepted.is_none() {
                     // Nobody stays who was there by an answer that no longer holds.
                     let text = "The person is being asked anew.";
-                    let close = |id: &ViewerId| Action::CloseViewer(*id, Ending::NotPermitted, text);
+                    let close = |id: &ViewerId| Action::CloseViewer(*id, Ending::GoingAway, text);
                     let mut actions: Vec<Action> = self.viewers.keys().map(close).collect();
                     self.viewers.clear();
                     self.controller = None;
@@ -307,7 +307,7 @@ impl RelaySession {
             Phase::Live => {
                 self.phase = Phase::Suspended { since: now };
                 self.question = None;
-                vec![notice(SessionPhase::Suspended, "The computer's line is lost; waiting for it to come back.")]
+                vec![notice(SessionPhase::Suspended, AWAY)]
             }
             _ => Vec::new(),
         }
@@ -413,6 +413,11 @@ impl RelaySession {
         if self.phase == Phase::Live {
             actions.push(joined(id, &viewer));
         }
+        if matches!(self.phase, Phase::Suspended { .. }) {
+            // An old picture must not look like a live one.
+            let away = notice_body(SessionPhase::Suspended, AWAY);
+            actions.push(Action::Viewer(id, away));
+        }
         let takes = viewer.access == Access::Control && self.controller.is_none();
         self.viewers.insert(id, viewer);
         if takes {
@@ -482,7 +487,8 @@ impl RelaySession {
         vec![Action::Agent(request.into()), Action::ConsentRequested(access)]
     }
 
-    /// After a return with a lower ceiling nobody keeps more than it.
+    /// After a return with a lower ceiling nobody keeps more than it: they come
+    /// again with what they may do now.
     fn lower_to_ceiling(&mut self) -> Vec<Action> {
         let ceiling = self.accepted.unwrap_or(Access::ViewOnly);
         let above: Vec<ViewerId> =
@@ -493,7 +499,7 @@ impl RelaySession {
         self.controller = self.controller.filter(|id| !above.contains(id));
         above
             .into_iter()
-            .map(|id| Action::CloseViewer(id, Ending::CredentialEnded, "The person allows less than before."))
+            .map(|id| Action::CloseViewer(id, Ending::GoingAway, "The person allows less than before."))
             .collect()
     }
 
@@ -509,8 +515,14 @@ fn joined(id: ViewerId, viewer: &Viewer) -> Action {
     Action::Agent(ViewerJoined { viewer: id, name: viewer.name.clone(), mode: to_mode(viewer.access).into() }.into())
 }
 
+const AWAY: &str = "The computer's line is lost; waiting for it to come back.";
+
 fn notice(phase: SessionPhase, text: &str) -> Action {
-    Action::Viewers(SessionNotice { phase: phase.into(), text: text.into() }.into())
+    Action::Viewers(notice_body(phase, text))
+}
+
+fn notice_body(phase: SessionPhase, text: &str) -> Body {
+    SessionNotice { phase: phase.into(), text: text.into() }.into()
 }
 
 #[cfg(test)]

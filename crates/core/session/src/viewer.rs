@@ -44,15 +44,16 @@ pub struct ViewerSession {
 }
 
 impl ViewerSession {
-    /// A viewer whose socket has just opened, and its first message.
+    /// A viewer whose socket has just opened, and its first message. It wants
+    /// to see this display, where there is one.
     #[must_use]
-    pub fn open(software: &str, now: Duration) -> (Self, Bytes) {
+    pub fn open(software: &str, display_id: u32, now: Duration) -> (Self, Bytes) {
         let hello = ViewerHello {
             versions: Some(ProtocolVersions { lowest: limits::VERSIONS.0, highest: limits::VERSIONS.1 }),
             software_version: software.into(),
             capabilities: Vec::new(),
             decodable: vec![VideoCodec::Raw.into()],
-            display_id: 0,
+            display_id,
         };
         (Self { heard: now, beat: now, awaiting: Some(now), ..Self::default() }, encode(hello))
     }
@@ -184,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_gap_asks_once() {
-        let (mut viewer, _) = ViewerSession::open("t", Duration::ZERO);
+        let (mut viewer, _) = ViewerSession::open("t", 0, Duration::ZERO);
         let mut take = |epoch, number| viewer.received(frame(epoch, number), Duration::ZERO).unwrap();
         let is_frame = |events: &[Event]| matches!(events, [Event::Frame(_)]);
         assert!(is_frame(&take(1, 0)));
@@ -198,7 +199,7 @@ mod tests {
     #[test]
     fn a_lost_answer_is_asked_for_again() {
         let second = Duration::from_secs(1);
-        let (mut viewer, _) = ViewerSession::open("t", Duration::ZERO);
+        let (mut viewer, _) = ViewerSession::open("t", 0, Duration::ZERO);
         viewer.received(frame(1, 0), second).unwrap();
         assert_eq!(viewer.ask_again_late(second * 9), None);
         viewer.received(frame(1, 5), second * 9).unwrap();
@@ -211,7 +212,7 @@ mod tests {
 
     #[test]
     fn silence() {
-        let (mut viewer, _) = ViewerSession::open("t", Duration::ZERO);
+        let (mut viewer, _) = ViewerSession::open("t", 0, Duration::ZERO);
         assert!(viewer.tick(Duration::from_secs(9)).is_some());
         assert!(viewer.tick(Duration::from_secs(10)).is_none());
     }

@@ -11,7 +11,7 @@ use gc_protocol::header::{RELAY, STREAM_BIT};
 use gc_protocol::messages::{AgentStatus, SessionResponse, StreamAssign, VideoCodec, VideoFrame};
 use gc_protocol::parts;
 use gc_screen::encode::Encoder;
-use gc_screen::streams::FramePlan;
+use gc_screen::streams::{FramePlan, MOST_VIEWERS};
 use gc_screen::{Damage, Framebuffer, Rect, Size, Streams};
 
 use super::layout::Layout;
@@ -69,6 +69,7 @@ impl Capture {
             retry_at: None,
             waker: waker.clone(),
             answered: BTreeMap::new(),
+            chosen: BTreeMap::new(),
             active: Duration::ZERO,
             looked: Duration::ZERO,
             look_at: Duration::ZERO,
@@ -111,6 +112,8 @@ struct Thread {
     waker: Waker,
     /// What had been carried out when the pictures of this round were taken.
     answered: Applied,
+    /// The display that a viewer chose by itself; it holds over a lost line.
+    chosen: BTreeMap<u32, u32>,
     /// When something last moved or was typed.
     active: Duration,
     /// When a screen that reports no changes was looked at last, and when next.
@@ -178,7 +181,10 @@ impl Thread {
             Work::End => self.ended = true,
             Work::Switch { viewer, display } => self.switch(viewer, display, now),
             Work::Show { viewer, display } => self.show(viewer, display, now),
-            Work::Stop { viewer } => self.streams.unsubscribe(viewer),
+            Work::Stop { viewer } => {
+                self.chosen.remove(&viewer);
+                self.streams.unsubscribe(viewer);
+            }
             Work::Acknowledged { viewer, frame } => self.streams.acknowledged(viewer, frame, now),
             Work::Refresh { viewer } => {
                 if let Some(size) = self.streams.of_viewer(viewer).and_then(|(_, _, display)| self.layout.size(display))
@@ -200,6 +206,7 @@ impl Thread {
             self.link.send(viewer, SessionResponse { obstacle: error.to_string(), ..Default::default() });
             return;
         }
+        let wanted = self.chosen.get(&viewer).copied().unwrap_or(wanted);
         let Some(chosen) = self.layout.choose(wanted) else { return };
         let (display, size) = (chosen.id, chosen.size);
         if !self.streams.subscribe(viewer, display, size, now) {
@@ -218,6 +225,10 @@ impl Thread {
         let known = self.layout.display(wanted).is_some();
         let other = self.streams.of_viewer(viewer).is_some_and(|(_, _, display)| display != wanted);
         if known && other && self.streams.may_switch(viewer, now) {
+            self.chosen.insert(viewer, wanted);
+            while self.chosen.len() > MOST_VIEWERS {
+                self.chosen.pop_first();
+            }
             self.show(viewer, wanted, now);
         } else {
             // What was not done is told, so that nobody believes otherwise.

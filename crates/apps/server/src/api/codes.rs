@@ -171,6 +171,8 @@ pub(crate) struct Preview {
     valid: bool,
     technician_name: Option<String>,
     organization: Option<String>,
+    /// What the person will be asked for: `view` or `control`.
+    access: Option<&'static str>,
     #[schema(format = DateTime)]
     expires_at: Option<String>,
 }
@@ -194,8 +196,12 @@ pub(crate) async fn validate(
             valid: true,
             technician_name: Some(stored.session.technician_name),
             organization: Some(stored.session.organization),
+            access: Some(match Access::from_name(&stored.session.requested_access) {
+                Some(Access::Control) => "control",
+                _ => "view",
+            }),
             expires_at: Some(at(stored.code.expires_at)),
         },
-        None => Preview { valid: false, technician_name: None, organization: None, expires_at: None },
+        None => Preview { valid: false, technician_name: None, organization: None, access: None, expires_at: None },
     }))
 }

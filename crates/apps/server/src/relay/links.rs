@@ -35,6 +35,8 @@ pub(crate) struct ViewerLink {
     pub(crate) user_id: Uuid,
     pub(crate) login_id: Uuid,
     pub(crate) name: String,
+    /// The display that it wanted to see when it came.
+    pub(crate) display: u32,
     /// Since when, UTC milliseconds.
     pub(crate) since: i64,
 }

@@ -52,7 +52,6 @@ const STORE_AGAIN: Duration = Duration::from_secs(5);
 pub(crate) struct Joining {
     pub(crate) link: ViewerLink,
     pub(crate) decodable: Vec<i32>,
-    pub(crate) display: u32,
     pub(crate) address: IpAddr,
     pub(crate) version: u32,
 }
@@ -225,7 +224,7 @@ impl Session {
     /// A viewer comes in. It is welcomed before anything else reaches it.
     pub(crate) async fn join(&self, app: &Arc<App>, joining: Joining) -> Result<(u32, Access), JoinRefusal> {
         let mut machine = self.machine.lock().await;
-        let name = joining.link.name.clone();
+        let (name, display) = (joining.link.name.clone(), joining.link.display);
         let (viewer, actions) = machine.join(name.clone(), joining.link.access)?;
         let access = machine.viewers().get(&viewer).map_or(Access::ViewOnly, |viewer| viewer.access);
         let present = machine.viewers().iter().map(|(id, other)| ViewerJoined {
@@ -251,7 +250,7 @@ impl Session {
         });
         self.carry_out(app, &mut machine, actions).await;
         self.with_links(|all| {
-            all.to_agent(start_stream(viewer, joining.display, joining.decodable).into());
+            all.to_agent(start_stream(viewer, display, joining.decodable).into());
         });
         app.audit(NewAudit {
             event: "viewer_joined",
@@ -515,7 +514,8 @@ impl Session {
     fn start_streams(&self, machine: &RelaySession) {
         self.with_links(|all| {
             for viewer in machine.viewers().keys() {
-                all.to_agent(start_stream(*viewer, 0, vec![VideoCodec::Raw.into()]).into());
+                let display = all.viewers.get(viewer).map_or(0, |link| link.display);
+                all.to_agent(start_stream(*viewer, display, vec![VideoCodec::Raw.into()]).into());
             }
         });
     }

@@ -218,9 +218,10 @@ async fn join(
         user_id: claims.user_id,
         login_id: claims.login_id,
         name: limits::displayable(&user.display_name, limits::NAME),
+        display: hello.display_id,
         since: app.clock.wall(),
     };
-    let joining = Joining { link, decodable: hello.decodable, display: hello.display_id, address: client.0, version };
+    let joining = Joining { link, decodable: hello.decodable, address: client.0, version };
     session.join(app, joining).await.map_err(|refusal| match refusal {
         JoinRefusal::ConsentPending => (Ending::NotPermitted, "The person has not accepted yet.".into()),
         JoinRefusal::Ended(reason) => (Ending::SessionEnded, reason.text().into()),

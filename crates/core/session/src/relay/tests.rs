@@ -103,7 +103,10 @@ fn control_in_mid_session() {
     session.verdict_stored(verdict, S * 10);
     // A no to more leaves what was accepted.
     assert_eq!((session.phase(), session.accepted()), (Phase::Live, Some(Access::ViewOnly)));
-    let request = asked(&session.ask_for_control("Bob".into(), S * 10).expect("asked again"));
+    // And is left in peace for a while.
+    let refusal = session.ask_for_control("Bob".into(), S * 15);
+    assert_eq!(refusal, Err(AskRefusal::JustRefused(S * 25)));
+    let request = asked(&session.ask_for_control("Bob".into(), S * 40).expect("asked again"));
     let verdict = session.answer(&request.request_id, true, ConsentReason::Answered).expect("no verdict");
     session.verdict_stored(verdict, S * 10);
     assert_eq!(session.accepted(), Some(Access::Control));
