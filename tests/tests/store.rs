@@ -190,7 +190,6 @@ mod checks {
         ensure!(store.user_by_name("nobody").await?.is_none());
         let extra = UserChange { permissions: Some(vec![Permission::ViewAudit]), ..UserChange::default() };
         let changed = store.change_user(ada.id, extra).await?.context("nobody")?;
-        ensure!(changed.last_login_at == Some(NOW + 1));
         let permissions = store.permissions(&changed).await?;
         ensure!(permissions.has(Permission::ViewAudit) && permissions.has(Permission::Control));
         ensure!(!permissions.has(Permission::ManageUsers));
@@ -317,6 +316,9 @@ mod checks {
         let mine = || SessionFilter { visible_to: Some(ada.id), limit: 50, ..SessionFilter::default() };
         ensure!(ids(store.sessions(mine()).await?).len() == 5);
         store.invite(made[1], ada.id, bob.id, NOW).await?;
+        ensure!(ids(store.sessions(mine()).await?).len() == 5, "an invitation shows something before consent");
+        let accepted = SessionChange { accepted: Some(Some(Access::Control)), ..Default::default() };
+        store.change_session(made[1], accepted).await?;
         let visible = ids(store.sessions(mine()).await?);
         ensure!(visible.len() == 6 && visible.contains(&made[1]));
         Ok(())
@@ -354,9 +356,11 @@ mod checks {
     }
 
     pub(super) async fn logins_end_at_their_time(store: Store) -> Result<()> {
+        user(&store, "root", Role::Admin).await?;
         let ada = user(&store, "ada", Role::Operator).await?;
         let secret = |byte| Secret::random("", &[byte; 32]).hash();
         let first = store.add_login(&ada, secret(1), NOW, NOW + 1000).await?.context("refused")?.id;
+        ensure!(store.user(ada.id).await?.context("gone")?.last_login_at == Some(NOW));
         let second = store.add_login(&ada, secret(2), NOW, NOW + 2000).await?.context("refused")?.id;
         let found = store.login(secret(1), NOW + 999).await?.context("not found")?;
         ensure!(found.id == first && found.user_id == ada.id && found.expires_at == NOW + 1000, "{found:?}");

@@ -128,6 +128,9 @@ pub enum Action {
     Viewers(Body),
     /// End one viewer's connection.
     CloseViewer(ViewerId, Ending, &'static str),
+    /// End one viewer's connection, whose token no longer holds: it may come
+    /// back with a new one.
+    RenewViewer(ViewerId, Ending, &'static str),
     /// Everybody goes; the session is over for this reason.
     End(EndReason, Ending),
     /// Record that the person is being asked.
@@ -282,7 +285,7 @@ impl RelaySession {
                 if self.accepted.is_none() {
                     // Nobody stays who was there by an answer that no longer holds.
                     let text = "The person is being asked anew.";
-                    let close = |id: &ViewerId| Action::CloseViewer(*id, Ending::GoingAway, text);
+                    let close = |id: &ViewerId| Action::RenewViewer(*id, Ending::NotPermitted, text);
                     let mut actions: Vec<Action> = self.viewers.keys().map(close).collect();
                     self.viewers.clear();
                     self.controller = None;
@@ -499,7 +502,7 @@ impl RelaySession {
         self.controller = self.controller.filter(|id| !above.contains(id));
         above
             .into_iter()
-            .map(|id| Action::CloseViewer(id, Ending::GoingAway, "The person allows less than before."))
+            .map(|id| Action::RenewViewer(id, Ending::CredentialEnded, "The person allows less than before."))
             .collect()
     }
 

@@ -71,8 +71,9 @@ fn stay(server: &Server, display: &Display) -> Result<()> {
         println!("  A session is live.");
         // When somebody ends it, the next one begins.
         while !ENDING.load(Ordering::Acquire) && agent.child().ended()?.is_none() {
-            if Hand(display).window("session is over").is_some() {
-                Hand(display).dialog_button("GuruConnect", 0)?;
+            // "The support session is over": read, and closed.
+            if Hand(display).window("^GuruConnect$").is_some() {
+                Hand(display).dialog_button("^GuruConnect$", 0)?;
             }
             std::thread::sleep(Duration::from_millis(300));
         }

@@ -263,7 +263,8 @@ impl Prompt for WindowsPrompt {
 
     fn busy(&self, text: &str) -> Box<dyn Send> {
         let (ready, handle) = sync_channel(1);
-        let panel = Panel { title: "GuruConnect".into(), text: text.to_owned(), buttons: None, corner: false };
+        let title = "GuruConnect: connecting".into();
+        let panel = Panel { title, text: text.to_owned(), buttons: None, corner: false };
         let spawned = std::thread::Builder::new().name("busy".into()).spawn(move || {
             let handler = Box::new(|act| if matches!(act, Act::Woken) { Flow::Done } else { Flow::Wait });
             let ready = move |handle| {

@@ -97,7 +97,8 @@ impl Prompt for X11Prompt {
     }
 
     fn busy(&self, text: &str) -> Box<dyn Send> {
-        let form = Form { title: "GuruConnect".into(), heading: text.into(), width: 360, ..Form::default() };
+        let title = "GuruConnect: connecting".into();
+        let form = Form { title, heading: text.into(), width: 360, ..Form::default() };
         let pair = UnixStream::pair();
         let Ok((ours, theirs)) = pair else { return Box::new(()) };
         let spawned = std::thread::Builder::new().name("busy".into()).spawn(move || {

@@ -49,21 +49,21 @@ pub(crate) async fn remove(
     if !view.is_creator && !caller.permissions.has(Permission::ManageSessions) {
         return Err(ApiError::forbidden());
     }
-    let event = if view.is_creator && !view.ended {
+    let listed = view.is_creator && !view.ended;
+    if listed {
         end(&app, &row, EndReason::ClosedByTechnician).await?;
-        "session_closed"
     } else if caller.permissions.has(Permission::ManageSessions) {
         end(&app, &row, EndReason::Removed).await?;
         let change = SessionChange { deleted_at: Some(app.clock.wall()), ..Default::default() };
         app.store.change_session(id, change).await?;
         app.changed(id, row.created_by).await;
-        "session_removed"
     } else {
         // Its creator ends what has ended: nothing is left to do.
         return Ok(StatusCode::NO_CONTENT);
-    };
+    }
     app.audit(NewAudit {
-        event,
+        event: "session_removed",
+        details: Some(serde_json::json!({ "stays_listed": listed })),
         session_id: Some(id),
         actor_id: Some(caller.user.id),
         ip_address: Some(client.0.to_string()),

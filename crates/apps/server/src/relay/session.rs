@@ -415,14 +415,17 @@ impl Session {
 
     async fn carry_out(&self, app: &Arc<App>, machine: &mut RelaySession, actions: Vec<Action>) {
         for action in actions {
+            let renews = matches!(action, Action::RenewViewer(..));
             match action {
                 Action::Agent(body) => self.with_links(|all| all.to_agent(body)),
                 Action::Viewer(viewer, body) => self.with_links(|all| all.to_viewer(viewer, body)),
                 Action::Viewers(body) => self.with_links(|all| all.to_viewers(body)),
-                Action::CloseViewer(viewer, ending, text) => {
+                Action::CloseViewer(viewer, ending, text) | Action::RenewViewer(viewer, ending, text) => {
                     // From this moment nothing reaches it and nothing comes from it.
                     if let Some(link) = self.with_links(|all| all.remove(viewer)) {
-                        links::end(&link.outbox, ending, text);
+                        let mut goodbye = ending.message(text);
+                        goodbye.may_retry |= renews;
+                        link.outbox.close(ending, text, gc_protocol::encode(goodbye));
                         let mut news = machine.leave(viewer);
                         if news.is_empty() {
                             // The machine had let it go before.
