@@ -73,6 +73,7 @@ fn who_accepted_view_is_not_controlled_until_they_allow_it() -> Result<()> {
     browser.run("wait_text", json!({ "text": "You control" }))?;
     browser.await_picture()?;
     browser.run("canvas_click", json!({ "x": 300, "y": 500 }))?;
+    Hand(&display).await_focus("typing")?;
     browser.run("type", json!({ "text": "allowed now" }))?;
     browser.run("press", json!({ "key": "Enter" }))?;
     let text = until("the allowed text", Duration::from_secs(10), || {

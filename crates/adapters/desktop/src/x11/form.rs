@@ -30,8 +30,10 @@ const ACCENT: Colour = [0, 106, 114];
 const WHITE: Colour = [255, 255, 255];
 const MARGIN: i32 = 20;
 const BUTTON: (i32, i32) = (130, 38);
-/// From the edge of the display, in the corner.
+/// From the edge of the display, in the corner: room for a window manager's
+/// frame, which pushes the window down by its title.
 const EDGE: i32 = 16;
+const BELOW: i32 = 48;
 /// Rows of a corner window: what is said last is what counts, and its buttons
 /// have to stay on the screen.
 const CORNER_HEADING: usize = 4;
@@ -190,7 +192,7 @@ impl View {
         let size = measure(form)?;
         let (width, height) = (size.0 as i32, size.1 as i32);
         let (x, y) = if form.corner {
-            (right - width - EDGE, bottom - height - EDGE)
+            (right - width - EDGE, bottom - height - BELOW)
         } else {
             ((left + right - width) / 2, (top + bottom - height) / 2)
         };

@@ -76,11 +76,12 @@ pub(crate) fn open(wake: Box<dyn Fn() + Send>) -> Result<Desktop, DesktopError> 
         .name("x11-events".into())
         .spawn(move || {
             use x11rb::connection::Connection;
-            // Ends when the connection does.
+            // Ends when the screen rings its bell, or the connection does.
             while let Ok(event) = connection.wait_for_event() {
                 match event {
                     Event::RandrScreenChangeNotify(_) | Event::RandrNotify(_) => marks.layout(),
                     Event::XfixesCursorNotify(_) => marks.cursor(),
+                    Event::ClientMessage(_) => break,
                     Event::DamageNotify(_) | Event::XinputRawMotion(_) => {}
                     _ => continue,
                 }

@@ -5,15 +5,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gc_screen::{Rect, Size};
-use x11rb::NONE;
 use x11rb::connection::{Connection, RequestConnection};
 use x11rb::protocol::damage::{self, ConnectionExt as _};
 use x11rb::protocol::randr::{self, ConnectionExt as _};
 use x11rb::protocol::shm::{self, ConnectionExt as _};
 use x11rb::protocol::xfixes::{self, ConnectionExt as _};
 use x11rb::protocol::xinput::{self, ConnectionExt as _};
-use x11rb::protocol::xproto::{AtomEnum, ConnectionExt as _, ImageFormat, ImageOrder, Window};
+use x11rb::protocol::xproto::{
+    AtomEnum, ClientMessageEvent, ConnectionExt as _, CreateWindowAux, EventMask, ImageFormat, ImageOrder, Window,
+    WindowClass,
+};
 use x11rb::rust_connection::RustConnection;
+use x11rb::{COPY_FROM_PARENT, NONE};
 
 use super::shm::Segment;
 use super::{answered, failed};
@@ -45,6 +48,19 @@ pub(super) struct X11Screen {
     segment: Option<Segment>,
     marks: Marks,
     displays: Option<Vec<DisplayInfo>>,
+    /// Never shown: a message to it wakes the thread that waits for events.
+    bell: Window,
+}
+
+impl Drop for X11Screen {
+    fn drop(&mut self) {
+        let message = ClientMessageEvent::new(32, self.bell, AtomEnum::INTEGER, [0; 5]);
+        // Where the display is gone, so is the thread.
+        if let Ok(cookie) = self.connection.send_event(false, self.bell, EventMask::NO_EVENT, message) {
+            cookie.ignore_error();
+        }
+        let _: Result<(), _> = self.connection.flush();
+    }
 }
 
 impl X11Screen {
@@ -67,7 +83,11 @@ impl X11Screen {
         connection.xfixes_query_version(5, 0).map_err(failed(what))?.reply().map_err(answered(what))?;
         connection.randr_query_version(1, 5).map_err(failed(what))?.reply().map_err(answered(what))?;
         let id = || connection.generate_id().map_err(|error| DesktopError::Refused(error.to_string()));
-        let (damage, region) = (id()?, id()?);
+        let (damage, region, bell) = (id()?, id()?, id()?);
+        let window = CreateWindowAux::new();
+        connection
+            .create_window(0, bell, root, 0, 0, 1, 1, 0, WindowClass::INPUT_ONLY, COPY_FROM_PARENT, &window)
+            .map_err(failed(what))?;
         let create = connection.damage_create(damage, root, damage::ReportLevel::NON_EMPTY);
         create.map_err(failed(what))?.check().map_err(answered(what))?;
         connection.xfixes_create_region(region, &[]).map_err(failed(what))?;
@@ -78,7 +98,7 @@ impl X11Screen {
         connection.flush().map_err(failed(what))?;
         let marks = Marks::default();
         marks.cursor();
-        Ok(Self { connection, root, damage, region, segment: None, marks, displays: None })
+        Ok(Self { connection, root, damage, region, segment: None, marks, displays: None, bell })
     }
 
     pub(super) fn marks(&self) -> Marks {

@@ -102,7 +102,12 @@ pub(crate) async fn request_control(
         Ok(()) => Ok(StatusCode::ACCEPTED),
         Err(AskRefusal::NotLive) => Err(not_live()),
         Err(AskRefusal::Asking) => Err(ApiError::conflict("ALREADY_ASKING", "The person is being asked already.")),
-        Err(AskRefusal::JustRefused(wait)) => Err(ApiError::too_many(wait.as_secs() + 1)),
+        Err(AskRefusal::JustRefused(wait)) => {
+            let mut error = ApiError::too_many(wait.as_secs() + 1);
+            error.code = "JUST_REFUSED";
+            error.detail = "The person has just said no.".into();
+            Err(error)
+        }
         Err(AskRefusal::AlreadyAccepted) => {
             Err(ApiError::conflict("ALREADY_ACCEPTED", "The person allowed control before."))
         }
