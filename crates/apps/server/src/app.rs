@@ -17,7 +17,6 @@ use crate::client_file::Clients;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::relay::Hub;
-use crate::web::Web;
 
 /// The server.
 pub(crate) struct App {
@@ -27,7 +26,6 @@ pub(crate) struct App {
     pub(crate) limits: Limits,
     pub(crate) viewer_tokens: ViewerTokens,
     pub(crate) hub: Hub,
-    pub(crate) web: Web,
     pub(crate) clients: Clients,
     /// Whoever sets the server up takes turns.
     pub(crate) setup: Mutex<()>,

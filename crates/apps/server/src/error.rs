@@ -92,7 +92,7 @@ impl From<StoreError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let request_id = crate::request::current_id();
+        let request_id = crate::request_id::current();
         let body =
             ErrorBody { error_code: self.code, detail: self.detail, status_code: self.status.as_u16(), request_id };
         let mut response = (self.status, Json(body)).into_response();

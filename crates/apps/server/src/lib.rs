@@ -4,6 +4,7 @@
 //! from `gc-access`, session rules from `gc-session`, routing from
 //! `gc-protocol`; the code here moves bytes and writes rows.
 
+mod address;
 mod api;
 mod app;
 mod auth;
@@ -15,6 +16,7 @@ mod keys;
 mod random;
 mod relay;
 mod request;
+mod request_id;
 mod serve;
 mod web;
 

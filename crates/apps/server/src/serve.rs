@@ -24,7 +24,6 @@ use crate::client_file::Clients;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::relay::Hub;
-use crate::web::Web;
 use crate::{api, keys};
 
 /// How often old codes and logins are looked for.
@@ -72,7 +71,6 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
         limits: Limits::new(&clock),
         viewer_tokens: ViewerTokens::new(&signing)?,
         hub: Hub::default(),
-        web: Web::new(),
         clients: Clients::new(config.clients.clone(), identity.verifying_key().to_bytes()),
         setup: Mutex::new(()),
         bus: Box::new(gc_bus::InProcess::default()),

@@ -96,19 +96,16 @@ pub fn decode(bytes: Bytes) -> Result<Option<Body>, EnvelopeError> {
 /// The message for one body.
 #[must_use]
 pub fn encode(body: impl Into<Body>) -> Bytes {
-    let envelope = generated::Envelope { body: Some(body.into()) };
-    let mut bytes = BytesMut::with_capacity(envelope.encoded_len());
-    // Writing to a growing buffer cannot run out of room.
-    let _: Result<(), prost::EncodeError> = envelope.encode(&mut bytes);
-    bytes.freeze()
+    encode_after(&[], body)
 }
 
-/// The message for one body, behind the agent leg's routing header.
+/// The message for one body, behind bytes that are no part of it.
 #[must_use]
-pub fn encode_framed(header: crate::AgentHeader, body: impl Into<Body>) -> Bytes {
+pub(crate) fn encode_after(prefix: &[u8], body: impl Into<Body>) -> Bytes {
     let envelope = generated::Envelope { body: Some(body.into()) };
-    let mut bytes = BytesMut::with_capacity(crate::header::LENGTH + envelope.encoded_len());
-    bytes.put_slice(&header.to_bytes());
+    let mut bytes = BytesMut::with_capacity(prefix.len() + envelope.encoded_len());
+    bytes.put_slice(prefix);
+    // A buffer that grows takes everything in.
     let _: Result<(), prost::EncodeError> = envelope.encode(&mut bytes);
     bytes.freeze()
 }

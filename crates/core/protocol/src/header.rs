@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use crate::envelope::{EnvelopeError, RawEnvelope};
+use crate::envelope::{EnvelopeError, RawEnvelope, encode_after};
+use crate::generated::envelope::Body;
 
 /// Length of the header in bytes.
 pub const LENGTH: usize = 8;
@@ -54,6 +55,12 @@ impl AgentHeader {
     pub const fn is_stream(self) -> bool {
         self.peer & STREAM_BIT != 0
     }
+}
+
+/// The message for one body, behind the header.
+#[must_use]
+pub fn encode_framed(header: AgentHeader, body: impl Into<Body>) -> Bytes {
+    encode_after(&header.to_bytes(), body)
 }
 
 /// Split one message of the agent's leg into its header and envelope.

@@ -25,5 +25,5 @@ pub mod messages {
 
 pub use endings::Ending;
 pub use envelope::{EnvelopeError, RawEnvelope, decode, encode};
-pub use header::AgentHeader;
+pub use header::{AgentHeader, encode_framed};
 pub use routing::{Destination, Refusal, Sender, route};

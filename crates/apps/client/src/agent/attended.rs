@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use url::Url;
 
 use super::connection::{self, End};
-use super::seat::{Bulletin, newsroom};
+use super::exchange::{Bulletin, newsroom};
 use super::sessions::{Ended, Sessions};
 use crate::anchor::Anchor;
 
@@ -36,7 +36,7 @@ pub(super) struct Attended {
 pub(super) async fn attend(anchor: &Anchor, code: Option<SupportCode>, prompt: &Arc<dyn Prompt>) -> Attended {
     let (reporter, news) = newsroom();
     tokio::spawn(connection::stop_when_told(reporter.clone()));
-    let mut agent = Agent { anchor, prompt, news, sessions: Sessions::new(prompt.clone(), reporter) };
+    let mut agent = Agent { anchor, prompt, news, sessions: Sessions::new(prompt.clone(), reporter), busy: None };
     let outcome = agent.carry(code).await;
     let used = agent.sessions.any_began();
     let Agent { sessions, .. } = agent;
@@ -52,6 +52,8 @@ struct Agent<'a> {
     prompt: &'a Arc<dyn Prompt>,
     news: mpsc::Receiver<Bulletin>,
     sessions: Sessions,
+    /// Shown to the person as long as nothing has begun.
+    busy: Option<Box<dyn Send>>,
 }
 
 /// What came of one attempt.
@@ -127,7 +129,9 @@ impl Agent<'_> {
 
     async fn attempt(&mut self, url: &Url, authorization: &Secret) -> Attempt {
         let fresh = !self.sessions.any_began();
-        let busy = fresh.then(|| self.prompt.busy("Connecting to your technician…"));
+        if fresh && self.busy.is_none() {
+            self.busy = Some(self.prompt.busy("Connecting to your technician…"));
+        }
         let connected = tokio::select! {
             connected = connect(url, authorization) => connected,
             ended = self.sessions.next_end(&mut self.news) => {
@@ -135,7 +139,10 @@ impl Agent<'_> {
                 return Attempt::Over(ended.outcome());
             }
         };
-        drop(busy);
+        // A server that is not there yet is tried again, and that is shown on.
+        if !matches!(connected, Err(ConnectError::Network(_) | ConnectError::TimedOut)) {
+            self.busy = None;
+        }
         match connected {
             Ok(socket) => match connection::serve(socket, &mut self.sessions, &mut self.news).await {
                 End::Over(words) => Attempt::Over(Ok(words)),

@@ -8,10 +8,10 @@ use futures_util::{SinkExt, StreamExt};
 use gc_net::{Message, Socket};
 use gc_protocol::header::{self, AgentHeader, CONNECTION_SLOT};
 use gc_protocol::messages::{AgentWelcome, Body, Disconnect, DisconnectCode, Heartbeat, HeartbeatAck};
-use gc_protocol::{Ending, RawEnvelope, envelope, limits};
+use gc_protocol::{Ending, RawEnvelope, encode_framed, limits};
 use tokio::sync::mpsc;
 
-use super::seat::{Bulletin, News};
+use super::exchange::{Bulletin, News};
 use super::sessions::{Ended, NotBegun, PROGRAM, Sessions};
 
 /// How long the server has for its welcome.
@@ -57,7 +57,7 @@ async fn told_to_stop() {
 
 /// Serve the sessions over this socket until it breaks or they are over.
 pub(super) async fn serve(mut socket: Socket, sessions: &mut Sessions, news: &mut mpsc::Receiver<Bulletin>) -> End {
-    let hello = envelope::encode_framed(AgentHeader::connection(), sessions.hello());
+    let hello = encode_framed(AgentHeader::connection(), sessions.hello());
     if socket.send(Message::Binary(hello)).await.is_err() {
         return End::Again(None);
     }
@@ -233,7 +233,7 @@ impl Reader<'_> {
     }
 
     fn own(&self, slot: u32, body: impl Into<Body>) -> bool {
-        self.own.try_send(envelope::encode_framed(AgentHeader::new(slot, header::RELAY), body)).is_ok()
+        self.own.try_send(encode_framed(AgentHeader::new(slot, header::RELAY), body)).is_ok()
     }
 
     fn beat(&mut self) -> bool {
@@ -250,7 +250,7 @@ impl Reader<'_> {
                 let header = AgentHeader::new(self.sessions.first_slot().unwrap_or(CONNECTION_SLOT), header::RELAY);
                 // If it cannot be sent, the server ends the session by itself
                 // when nobody comes back.
-                let _: Result<(), _> = self.own.send(envelope::encode_framed(header, goodbye)).await;
+                let _: Result<(), _> = self.own.send(encode_framed(header, goodbye)).await;
                 End::Over(None)
             }
             Ended::ByRelay(words) => End::Over(Some(words)),

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use gc_protocol::messages::Body;
-use gc_protocol::{AgentHeader, envelope};
+use gc_protocol::{AgentHeader, encode_framed};
 use tokio::sync::mpsc;
 
 /// Messages that may wait for the line. Frames are paced by acknowledgements,
@@ -38,7 +38,7 @@ impl Link {
     pub(super) fn send(&self, peer: u32, body: impl Into<Body>) {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(link) = open.as_ref() else { return };
-        let message = envelope::encode_framed(AgentHeader::new(link.slot, peer), body);
+        let message = encode_framed(AgentHeader::new(link.slot, peer), body);
         if link.messages.try_send(message).is_err() {
             tracing::warn!("the line takes nothing in; giving it up");
             *open = None;

@@ -2,11 +2,12 @@
 //!
 //! The part that holds the connection ([`attended`], [`connection`],
 //! [`sessions`]) and the part that touches the desktop ([`worker`] and what
-//! stands below it) meet in [`seat`] only, so that a pipe can come between.
+//! stands below it) meet in [`exchange`] only, so that a pipe can come between.
 
 mod attended;
 mod capture;
 mod connection;
+mod exchange;
 mod input;
 mod layout;
 mod link;

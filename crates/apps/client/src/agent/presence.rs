@@ -10,9 +10,9 @@ use gc_protocol::limits;
 use gc_protocol::messages::{Chat, ConsentReason, ConsentRequest, ConsentResponse};
 use gc_session::from_mode;
 
+use super::exchange::{News, Reporter};
 use super::link::Link;
 use super::roll::Roll;
-use super::seat::{News, Reporter};
 
 /// Lines of conversation that the notice keeps.
 const LINES: usize = 6;

@@ -1,81 +1,20 @@
-//! What passes between the part that holds the connection and the part that
-//! touches the desktop: orders down, messages and news up. Nothing else is
-//! shared, so a pipe can come between them.
+//! A worker, from its start to its end, as the connection holds it.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
-use bytes::Bytes;
-use gc_access::Access;
 use gc_desktop::Prompt;
-use gc_protocol::{AgentHeader, RawEnvelope};
 use tokio::sync::mpsc;
 
+use super::exchange::{Bulletin, Order, Reporter};
 use super::worker::Worker;
 
 /// Orders that may wait. The relay paces what viewers send; more than this
 /// waits only where the desktop is stuck, and then the line is given up.
 const ORDERS: usize = 4096;
-/// News that may wait; the connection takes them as they come.
-const NEWS: usize = 64;
 /// How long a worker has to let go of everything.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
-
-/// What the connection wants of a worker.
-#[derive(Debug)]
-pub(super) enum Order {
-    /// A line is open. `accepted` is what the relay remembers of the person's
-    /// answer, where the session was there before.
-    Line { slot: u32, messages: mpsc::Sender<Bytes>, returning: bool, accepted: Option<Access> },
-    /// A message for this session.
-    Message(AgentHeader, RawEnvelope),
-    /// Nothing was heard for some seconds.
-    Silent,
-    /// The line is gone.
-    Lost,
-}
-
-/// What a worker has to say beside its messages.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum News {
-    /// What the person has accepted by now.
-    Accepted(Option<Access>),
-    /// Whether anybody watches.
-    Watched(bool),
-    /// The person ends the session.
-    EndedByPerson,
-    /// The relay ends the session, in these words.
-    Ended(String),
-}
-
-/// News, and of which session.
-pub(super) type Bulletin = (String, News);
-
-/// Sends one session's news.
-#[derive(Debug, Clone)]
-pub(super) struct Reporter {
-    session: String,
-    news: mpsc::Sender<Bulletin>,
-}
-
-impl Reporter {
-    /// Whose news these are.
-    pub(super) fn session(&self) -> &str {
-        &self.session
-    }
-
-    /// Say it; called on threads of the worker's own, which may wait.
-    pub(super) fn say(&self, news: News) {
-        // Nobody listens any more when the program is at its end.
-        let _: Result<(), _> = self.news.blocking_send((self.session.clone(), news));
-    }
-}
-
-/// Where the workers' news arrive.
-pub(super) fn newsroom() -> (mpsc::Sender<Bulletin>, mpsc::Receiver<Bulletin>) {
-    mpsc::channel(NEWS)
-}
 
 /// A worker, as the connection holds it.
 #[derive(Debug)]
@@ -89,7 +28,7 @@ impl Seat {
     pub(super) fn start(session: &str, prompt: Arc<dyn Prompt>, news: mpsc::Sender<Bulletin>) -> Result<Self, String> {
         let (orders, waiting) = sync_channel(ORDERS);
         let (end, ended) = sync_channel(1);
-        let reporter = Reporter { session: session.to_owned(), news };
+        let reporter = Reporter::new(session, news);
         std::thread::Builder::new()
             .name("worker".into())
             .spawn(move || {

@@ -10,8 +10,9 @@ use gc_protocol::{AgentHeader, RawEnvelope, limits};
 use gc_session::{from_mode, to_mode};
 use tokio::sync::mpsc;
 
+use super::exchange::{Bulletin, News, Order};
 use super::link;
-use super::seat::{Bulletin, News, Order, Seat};
+use super::seat::Seat;
 
 /// News under this name are of the whole program.
 pub(super) const PROGRAM: &str = "";

@@ -11,12 +11,12 @@ use gc_protocol::{AgentHeader, RawEnvelope, limits, routing};
 use gc_session::agent::Injection;
 
 use super::capture::Capture;
+use super::exchange::{News, Order, Reporter};
 use super::input::InputThread;
 use super::layout::Layout;
 use super::link::Link;
 use super::presence::Presence;
 use super::roll::Roll;
-use super::seat::{News, Order, Reporter};
 use super::wake::{self, Work};
 
 /// One session's desktop.

@@ -14,10 +14,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::shapes::{List, at};
+use crate::address::ClientAddress;
 use crate::app::App;
 use crate::auth::caller::Caller;
 use crate::error::{ApiError, ErrorBody};
-use crate::request::{Body, ClientAddress, Path};
+use crate::request::{Body, Path};
 
 /// What a person will be asked for.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]

@@ -13,10 +13,11 @@ use uuid::Uuid;
 
 use super::session_list::visible;
 use super::shapes::List;
+use crate::address::ClientAddress;
 use crate::app::App;
 use crate::auth::caller::Caller;
 use crate::error::{ApiError, ErrorBody};
-use crate::request::{Body, ClientAddress, Path};
+use crate::request::{Body, Path};
 
 /// Somebody who is invited.
 #[derive(Serialize, ToSchema)]

@@ -102,6 +102,6 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .fallback(crate::web::page)
         .method_not_allowed_fallback(health::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY))
-        .layer(axum::middleware::from_fn_with_state(app.clone(), crate::request::identify))
+        .layer(axum::middleware::from_fn(crate::request::identify))
         .with_state(app)
 }

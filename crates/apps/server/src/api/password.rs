@@ -12,11 +12,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::shapes::{User, at};
+use crate::address::ClientAddress;
 use crate::app::App;
 use crate::auth::caller::{AnyCaller, COOKIE, LOGIN_PREFIX};
 use crate::auth::password;
 use crate::error::{ApiError, ErrorBody};
-use crate::request::{Body, ClientAddress};
+use crate::request::Body;
 
 /// How long a login lasts, in milliseconds.
 const LIFETIME: Millis = 24 * 60 * 60 * 1000;

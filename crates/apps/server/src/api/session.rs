@@ -12,11 +12,12 @@ use gc_store::{NewAudit, SessionChange, SessionRow};
 use uuid::Uuid;
 
 use super::session_list::{Session, visible};
+use crate::address::ClientAddress;
 use crate::app::App;
 use crate::auth::caller::Caller;
 use crate::error::{ApiError, ErrorBody};
 use crate::relay::Asker;
-use crate::request::{ClientAddress, Path};
+use crate::request::Path;
 
 /// One session.
 #[utoipa::path(get, path = "/api/sessions/{id}", operation_id = "get_session", tag = "sessions", params(("id" = Uuid, Path)),

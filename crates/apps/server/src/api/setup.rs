@@ -12,10 +12,11 @@ use utoipa::ToSchema;
 
 use super::shapes::User;
 use super::users;
+use crate::address::ClientAddress;
 use crate::app::App;
 use crate::auth::{password, setup_token};
 use crate::error::{ApiError, ErrorBody};
-use crate::request::{Body, ClientAddress};
+use crate::request::Body;
 
 /// Whether this server still waits for its first administrator.
 #[derive(Debug, Serialize, ToSchema)]

@@ -12,11 +12,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::shapes::{List, User};
+use crate::address::ClientAddress;
 use crate::app::App;
 use crate::auth::caller::Caller;
 use crate::auth::password;
 use crate::error::{ApiError, ErrorBody};
-use crate::request::{Body, ClientAddress, Path};
+use crate::request::{Body, Path};
 
 /// A user name that will do, trimmed.
 pub(super) fn check_username(name: &str) -> Result<String, ApiError> {

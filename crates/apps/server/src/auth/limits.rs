@@ -11,9 +11,9 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
 
+use crate::address::ClientAddress;
 use crate::clock::Clock;
 use crate::error::ApiError;
-use crate::request::ClientAddress;
 
 const FAILURES: u32 = 10;
 const LOCK_OUT: Duration = Duration::from_secs(15 * 60);

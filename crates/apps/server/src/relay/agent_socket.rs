@@ -16,7 +16,7 @@ use gc_protocol::header::{self as leg, AgentHeader, CONNECTION_SLOT};
 use gc_protocol::messages::{
     AgentHello, AgentWelcome, Body, Chat, Disconnect, DisconnectCode, Heartbeat, HeartbeatAck, SessionKind,
 };
-use gc_protocol::{Destination, Ending, Refusal, Sender, envelope, limits, route};
+use gc_protocol::{Destination, Ending, Refusal, Sender, encode_framed, limits, route};
 use gc_session::{EndReason, from_mode, to_mode};
 use gc_store::{NewAudit, SessionChange, SessionRow};
 use uuid::Uuid;
@@ -25,9 +25,9 @@ use super::links::{AgentLink, end_agent};
 use super::outbox::Outbox;
 use super::session::{NotTaken, Session};
 use super::socket::{Goodbye, bounded, finish, first_message, too_large, write};
+use crate::address::ClientAddress;
 use crate::app::App;
 use crate::error::ApiError;
-use crate::request::ClientAddress;
 
 /// Bytes that may wait for one agent.
 const AGENT_QUEUE: usize = 4 << 20;
@@ -245,7 +245,7 @@ async fn arrive(
                 accepted: accepted.map(|access| to_mode(access).into()).unwrap_or_default(),
                 kind: SessionKind::Screen.into(),
             };
-            envelope::encode_framed(AgentHeader::connection(), welcome)
+            encode_framed(AgentHeader::connection(), welcome)
         })
         .await;
     match arrived {
@@ -337,7 +337,7 @@ impl Reader {
     }
 
     fn own(&self, body: impl Into<Body>) {
-        let message = envelope::encode_framed(AgentHeader::connection(), body);
+        let message = encode_framed(AgentHeader::connection(), body);
         if self.outbox.push(message).is_err() {
             end_agent(&self.outbox, Ending::Flooding, "The agent does not take in what is sent.");
         }

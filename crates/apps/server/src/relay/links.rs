@@ -8,7 +8,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use gc_access::Access;
 use gc_protocol::header::{self, AgentHeader, RELAY, STREAM_BIT};
 use gc_protocol::messages::Body;
-use gc_protocol::{Ending, encode, envelope};
+use gc_protocol::{Ending, encode, encode_framed};
 use uuid::Uuid;
 
 use super::outbox::Outbox;
@@ -64,7 +64,7 @@ impl Links {
     /// Send the agent a message of the relay's own.
     pub(crate) fn to_agent(&self, body: Body) {
         if let Some(agent) = &self.agent {
-            let message = envelope::encode_framed(AgentHeader::new(agent.slot, RELAY), body);
+            let message = encode_framed(AgentHeader::new(agent.slot, RELAY), body);
             push_to_agent(agent, message);
         }
     }
@@ -172,6 +172,6 @@ pub(crate) fn end(outbox: &Outbox, ending: Ending, text: &str) {
 
 /// Say goodbye to an agent and close.
 pub(crate) fn end_agent(outbox: &Outbox, ending: Ending, text: &str) {
-    let message = envelope::encode_framed(AgentHeader::connection(), ending.message(text));
+    let message = encode_framed(AgentHeader::connection(), ending.message(text));
     outbox.close(ending, text, message);
 }

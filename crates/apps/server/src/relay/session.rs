@@ -472,7 +472,7 @@ impl Session {
         }
         if let Some(agent) = agent {
             let header = gc_protocol::AgentHeader::connection();
-            let last = gc_protocol::envelope::encode_framed(header, goodbye.clone());
+            let last = gc_protocol::encode_framed(header, goodbye.clone());
             agent.outbox.close(ending, reason.text(), last);
         }
         for (viewer, link) in viewers {

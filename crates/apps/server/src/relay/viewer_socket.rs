@@ -26,10 +26,11 @@ use super::links::{ViewerLink, end};
 use super::outbox::Outbox;
 use super::session::{Joining, Session};
 use super::socket::{bounded, finish, first_message, too_large, write};
+use crate::address::ClientAddress;
 use crate::app::App;
 use crate::auth::viewer_token::Claims;
 use crate::error::ApiError;
-use crate::request::{ClientAddress, Query};
+use crate::request::Query;
 
 /// Largest message that types, in bytes: characters, and their wrapping.
 const TYPING: usize = 2 << 10;
