@@ -9,7 +9,7 @@ use gc_protocol::messages::{
     AccessMode, AgentHello, AgentWelcome, Body, ConsentReason, ConsentRequest, ConsentResponse, Disconnect, Heartbeat,
     HeartbeatAck, ProtocolVersions, RememberedConsent,
 };
-use gc_protocol::{AgentHeader, envelope, header};
+use gc_protocol::{AgentHeader, encode_framed, header};
 
 use crate::knock::Knock;
 use crate::line::{Ended, Event, Line};
@@ -132,7 +132,7 @@ impl FakeAgent {
 
     /// Send a body behind any header.
     pub fn send_framed(&self, header: AgentHeader, body: impl Into<Body>) {
-        self.line.send(envelope::encode_framed(header, body));
+        self.line.send(encode_framed(header, body));
     }
 
     /// Send bytes as they are.
@@ -272,7 +272,7 @@ fn acknowledge(message: &Bytes) -> Option<Bytes> {
     match raw.decode() {
         Ok(Some(Body::Heartbeat(beat))) => {
             let ack = HeartbeatAck { sequence: beat.sequence, sent_at_us: beat.sent_at_us };
-            Some(envelope::encode_framed(header, ack))
+            Some(encode_framed(header, ack))
         }
         _ => None,
     }

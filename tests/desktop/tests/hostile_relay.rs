@@ -10,7 +10,7 @@ use gc_protocol::messages::{
     AccessMode, AgentWelcome, Body, ConsentRequest, Heartbeat, InputReset, KeyEvent, PointerMove, StartStream,
     TextInput, ViewerJoined,
 };
-use gc_protocol::{AgentHeader, envelope, header};
+use gc_protocol::{AgentHeader, encode_framed, header};
 use tungstenite::handshake::server::{Request, Response};
 use tungstenite::{Message, WebSocket};
 
@@ -20,7 +20,7 @@ struct Relay(WebSocket<std::net::TcpStream>);
 
 impl Relay {
     fn send(&mut self, peer: u32, body: impl Into<Body>) -> Result<()> {
-        let message = envelope::encode_framed(AgentHeader::new(SLOT, peer), body);
+        let message = encode_framed(AgentHeader::new(SLOT, peer), body);
         Ok(self.0.send(Message::Binary(message))?)
     }
 
@@ -79,7 +79,7 @@ fn the_agent_itself_refuses() -> Result<()> {
         resume_secret: format!("rsm_{}", "ab".repeat(32)),
         ..Default::default()
     };
-    relay.0.send(Message::Binary(envelope::encode_framed(AgentHeader::connection(), welcome)))?;
+    relay.0.send(Message::Binary(encode_framed(AgentHeader::connection(), welcome)))?;
 
     // Before any consent: nobody may join, type, or see.
     let control = AccessMode::AccessControl;
@@ -125,7 +125,7 @@ fn the_agent_itself_refuses() -> Result<()> {
     // The agent has worked off all of it when it answers this, and watching works.
     relay.send(0, StartStream { viewer: 1, ..Default::default() })?;
     relay.next(|_, body| matches!(body, Body::VideoFrame(_)).then_some(()))?;
-    let beat = envelope::encode_framed(AgentHeader::connection(), Heartbeat { sequence: 99, sent_at_us: 0 });
+    let beat = encode_framed(AgentHeader::connection(), Heartbeat { sequence: 99, sent_at_us: 0 });
     relay.0.send(Message::Binary(beat))?;
     relay.next(|_, body| matches!(body, Body::HeartbeatAck(ack) if ack.sequence == 99).then_some(()))?;
     // A person's own line shows that the terminal works, and nothing stood before it.
