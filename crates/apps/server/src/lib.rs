@@ -13,6 +13,7 @@ pub mod clock;
 pub mod config;
 mod error;
 mod keys;
+mod listen;
 mod random;
 mod relay;
 mod request;

@@ -6,7 +6,6 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use axum::serve::ListenerExt;
 use gc_access::Secret;
 use gc_session::EndReason;
 use gc_store::Store;
@@ -24,7 +23,7 @@ use crate::client_file::Clients;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::relay::Hub;
-use crate::{api, keys};
+use crate::{api, keys, listen};
 
 /// How often old codes and logins are looked for.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -134,14 +133,7 @@ fn prepare_folder(folder: &std::path::Path) -> Result<()> {
 }
 
 async fn run(app: Arc<App>, listener: TcpListener) {
-    let router = api::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps its delay");
-        }
-    });
-    let signal = app.shutdown.clone();
-    let served = axum::serve(listener, router).with_graceful_shutdown(async move { signal.cancelled().await });
+    let router = api::router(app.clone());
     let drained = async {
         app.shutdown.cancelled().await;
         app.hub.go_away();
@@ -149,9 +141,7 @@ async fn run(app: Arc<App>, listener: TcpListener) {
     };
     let sockets = app.sockets.clone();
     let all_gone = async {
-        if let Err(error) = served.await {
-            tracing::error!(%error, "the server stopped listening");
-        }
+        listen::serve(&app, listener, router).await;
         // Sockets are not requests any more: they are waited for apart.
         sockets.close();
         sockets.wait().await;

@@ -14,10 +14,12 @@ mod users;
 mod viewer_token;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
+use tower_http::timeout::RequestBodyTimeoutLayer;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
@@ -29,6 +31,8 @@ use crate::error::ErrorBody;
 
 /// Largest body that a call may have.
 const BODY: usize = 64 << 10;
+/// How long the next piece of a body may take.
+const BODY_WITHIN: Duration = Duration::from_secs(15);
 
 #[derive(OpenApi)]
 #[openapi(
@@ -102,6 +106,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .fallback(crate::web::page)
         .method_not_allowed_fallback(health::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY))
+        .layer(RequestBodyTimeoutLayer::new(BODY_WITHIN))
         .layer(axum::middleware::from_fn(crate::request::identify))
         .with_state(app)
 }

@@ -1,0 +1,158 @@
+//! Accepting connections: how many, from whom, and how long they may take to
+//! say what they want.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tower_service::Service;
+
+use crate::address::ClientAddress;
+use crate::app::App;
+
+/// How long a peer may take for the head of a request, idle or not.
+const HEAD_WITHIN: Duration = Duration::from_secs(15);
+/// Connections that speak HTTP at once. Sockets that were upgraded are counted
+/// by their sessions.
+const MOST: usize = 8192;
+/// Those of one address, unless it is a trusted proxy.
+const MOST_OF_ONE: usize = 256;
+/// How long to wait when the system gives no more connections.
+const BREATHER: Duration = Duration::from_millis(100);
+
+/// Serve until the shutdown; then let requests end.
+pub(crate) async fn serve(app: &Arc<App>, listener: TcpListener, router: Router) {
+    let mut service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let (counted, graceful) = (Counted::default(), GracefulShutdown::new());
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = app.shutdown.cancelled() => break,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of files, most likely: what is open goes on.
+                tracing::error!(%error, "a connection could not be accepted");
+                tokio::time::sleep(BREATHER).await;
+                continue;
+            }
+        };
+        let is_proxy = app.config.trusted_proxies.iter().any(|net| net.contains(&peer.ip().to_canonical()));
+        // Who is one too many is closed upon: an answer would cost as much as
+        // serving it.
+        let Some(seat) = counted.take(peer.ip(), is_proxy) else { continue };
+        connect(&mut service, &graceful, stream, peer, seat, app.shutdown.clone()).await;
+    }
+    graceful.shutdown().await;
+}
+
+async fn connect(
+    service: &mut IntoMakeServiceWithConnectInfo<Router, SocketAddr>,
+    graceful: &GracefulShutdown,
+    stream: TcpStream,
+    peer: SocketAddr,
+    seat: Seat,
+    shutdown: CancellationToken,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection keeps its delay");
+    }
+    let Ok(service) = service.call(peer).await;
+    // One version: finding out which would wait without end for the first byte.
+    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
+    let watcher = graceful.watcher();
+    // Ends with the connection, and all of them with the shutdown.
+    tokio::spawn(async move {
+        let _seat = seat;
+        // The head's time runs from its first byte: that has to come as well.
+        tokio::select! {
+            ready = tokio::time::timeout(HEAD_WITHIN, stream.readable()) => if ready.is_err() {
+                return;
+            },
+            () = shutdown.cancelled() => return,
+        }
+        let service = TowerToHyperService::new(service);
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        if let Err(error) = watcher.watch(connection.into_owned()).await {
+            tracing::debug!(%error, client = %peer.ip(), "a connection broke");
+        }
+    });
+}
+
+/// How many connections there are, by address.
+#[derive(Debug, Clone, Default)]
+struct Counted(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+/// One connection's place; given back when it is dropped.
+#[derive(Debug)]
+struct Seat {
+    counted: Counted,
+    key: IpAddr,
+}
+
+impl Counted {
+    fn take(&self, address: IpAddr, is_proxy: bool) -> Option<Seat> {
+        let key = ClientAddress(address).limit_key();
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all: usize = counts.values().sum();
+        let own = counts.get(&key).copied().unwrap_or(0);
+        if all >= MOST || (own >= MOST_OF_ONE && !is_proxy) {
+            return None;
+        }
+        counts.insert(key, own + 1);
+        drop(counts);
+        Some(Seat { counted: self.clone(), key })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut counts = self.counted.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = counts.get_mut(&self.key) {
+            *own -= 1;
+            if *own == 0 {
+                counts.remove(&self.key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_does_not_take_all_places() {
+        let counted = Counted::default();
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        let greedy: Vec<_> = (0..1000).filter_map(|_| counted.take(address("192.0.2.1"), false)).collect();
+        assert_eq!(greedy.len(), MOST_OF_ONE);
+        assert!(counted.take(address("192.0.2.2"), false).is_some());
+        let proxied: Vec<_> = (0..1000).filter_map(|_| counted.take(address("192.0.2.3"), true)).collect();
+        assert_eq!(proxied.len(), 1000);
+        drop(greedy);
+        assert!(counted.take(address("192.0.2.1"), false).is_some());
+        drop(proxied);
+        assert!(counted.0.lock().unwrap().is_empty(), "places are not given back");
+    }
+
+    #[test]
+    fn all_together_are_bounded() {
+        let counted = Counted::default();
+        let seats: Vec<_> = (0..40_000u32)
+            .filter_map(|number| counted.take(std::net::Ipv4Addr::from(0x0a00_0000 + number).into(), false))
+            .collect();
+        assert_eq!(seats.len(), MOST);
+    }
+}
