@@ -16,9 +16,19 @@ const context = await chromium.launchPersistentContext(process.env.GC_PROFILE, {
     "--no-first-run", "--disable-quic", "--autoplay-policy=no-user-gesture-required",
   ],
   viewport: { width: 1440, height: 900 },
+  // Another kind of device, where the test wants one.
+  ...JSON.parse(process.env.GC_DEVICE ?? "{}"),
 });
 context.setDefaultTimeout(20_000);
 const console_lines = [];
+// Where a folder is named, a picture is kept of what was waited for or failed.
+const shots = process.env.GC_SHOTS;
+let shot_number = 0;
+async function keep(command) {
+  if (!shots || !/^wait_|^error/.test(command)) return;
+  const name = `${process.pid}-${String(++shot_number).padStart(2, "0")}-${command.replace(/\W+/g, "-").slice(0, 60)}`;
+  await page.screenshot({ path: `${shots}/${name}.png` }).catch(() => undefined);
+}
 let page = context.pages()[0] ?? (await context.newPage());
 
 function watch(target) {
@@ -46,6 +56,28 @@ async function pixels(path) {
   return { width: found.width, height: found.height };
 }
 
+/** Where the characters of a US keyboard are: alone, and with Shift. */
+const PLACES = { Backquote: "`~", Minus: "-_", Equal: "=+", BracketLeft: "[{", BracketRight: "]}", Backslash: "\\|", Semicolon: ";:", Quote: "'\"", Comma: ",<", Period: ".>", Slash: "/?", Space: "  ", Enter: "\n\n" };
+[..."abcdefghijklmnopqrstuvwxyz"].forEach((letter) => (PLACES[`Key${letter.toUpperCase()}`] = letter + letter.toUpperCase()));
+[...")!@#$%^&*("].forEach((shifted, digit) => (PLACES[`Digit${digit}`] = `${digit}${shifted}`));
+
+/** Type as a hand does on a US keyboard, Shift held where it must be; what that
+ * keyboard has no key for comes as an input method would bring it. */
+async function hand_type(text) {
+  let shifted = false;
+  const hold = async (wanted) => {
+    if (wanted !== shifted) await (wanted ? page.keyboard.down("ShiftLeft") : page.keyboard.up("ShiftLeft"));
+    shifted = wanted;
+  };
+  for (const character of text) {
+    const place = Object.entries(PLACES).find(([, both]) => both.includes(character));
+    await hold(place !== undefined && place[1].indexOf(character) === 1);
+    if (place) await page.keyboard.press(place[0]);
+    else await page.keyboard.insertText(character);
+  }
+  await hold(false);
+}
+
 const commands = {
   async goto({ url }) { await page.goto(url); return page.url(); },
   async url() { return page.url(); },
@@ -55,6 +87,11 @@ const commands = {
   async fill({ label, text }) { await page.getByLabel(label, { exact: true }).fill(text); return true; },
   async click_button({ name }) { await page.getByRole("button", { name, exact: true }).first().click(); return true; },
   async click_link({ name }) { await page.getByRole("link", { name, exact: true }).first().click(); return true; },
+  async choose({ selector, option }) { await page.locator(selector).first().selectOption({ label: option }); return true; },
+  // Tabs: commands go to the one that was opened or shown last.
+  async new_tab({ url }) { page = await context.newPage(); watch(page); await page.goto(url); return true; },
+  async show_tab({ index }) { page = context.pages()[index]; await page.bringToFront(); return page.url(); },
+  async close_tab() { await page.close(); page = context.pages().at(-1); await page.bringToFront(); return page.url(); },
   async click_selector({ selector }) { await page.locator(selector).first().click(); return true; },
   async wait_text({ text, timeout }) { await page.getByText(text).first().waitFor({ timeout: timeout ?? 20_000 }); return true; },
   async wait_selector({ selector, timeout }) { await page.locator(selector).first().waitFor({ timeout: timeout ?? 20_000 }); return true; },
@@ -63,6 +100,7 @@ const commands = {
   async count({ selector }) { return page.locator(selector).count(); },
   async title() { return page.title(); },
   async type({ text }) { await page.keyboard.type(text, { delay: 8 }); return true; },
+  async hand_type({ text }) { await hand_type(text); return true; },
   async insert({ text }) { await page.keyboard.insertText(text); return true; },
   async press({ key }) { await page.keyboard.press(key); return true; },
   async down({ key }) { await page.keyboard.down(key); return true; },
@@ -90,8 +128,10 @@ for await (const line of lines) {
   let answer;
   try {
     answer = { ok: await commands[command](rest) };
+    await keep(`${command}-${rest.text ?? rest.selector ?? ""}`);
   } catch (error) {
     answer = { error: String(error), console: console_lines.slice(-20) };
+    await keep(`error-${command}`);
   }
   process.stdout.write(`${JSON.stringify(answer)}\n`);
   if (command === "close") break;

@@ -9,13 +9,13 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{Child, Picture, Technician, repository};
+use crate::{Child, Display, Picture, Technician, repository};
 
 /// A browser with one page.
 #[derive(Debug)]
 pub struct Browser {
     lines: RefCell<(ChildStdin, BufReader<ChildStdout>)>,
-    _child: Child,
+    child: Child,
     folder: TempDir,
 }
 
@@ -25,12 +25,22 @@ impl Browser {
     /// # Errors
     /// When Node, Playwright or Chromium are missing.
     pub fn start() -> Result<Self> {
+        Self::start_as(&json!({}))
+    }
+
+    /// Start one on a device of another kind: its `viewport`, `userAgent`,
+    /// `hasTouch` and the like.
+    ///
+    /// # Errors
+    /// When Node, Playwright or Chromium are missing.
+    pub fn start_as(device: &Value) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let node = std::env::var_os("GC_NODE").map_or_else(|| PathBuf::from("node"), PathBuf::from);
         let mut child = Child::spawn(
             Command::new(node)
                 .arg(repository().join("tests/desktop/browser/driver.mjs"))
                 .env("GC_WEB", repository().join("web"))
+                .env("GC_DEVICE", device.to_string())
                 .env("GC_PROFILE", folder.path().join("profile"))
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped()),
@@ -41,7 +51,7 @@ impl Browser {
         let mut line = String::new();
         output.read_line(&mut line)?;
         anyhow::ensure!(line.contains("ready"), "the browser did not start");
-        Ok(Self { lines: RefCell::new((input, output)), _child: child, folder })
+        Ok(Self { lines: RefCell::new((input, output)), child, folder })
     }
 
     /// Carry out one command of the driver.
@@ -114,6 +124,56 @@ impl Browser {
         let size = self.run("pixels", json!({ "path": path }))?;
         let edge = |key: &str| size[key].as_u64().and_then(|edge| usize::try_from(edge).ok()).context("no size");
         Picture::of_canvas(&path, edge("width")?, edge("height")?)
+    }
+
+    /// Wait until the canvas is exactly what this says, and say what it is.
+    ///
+    /// # Errors
+    /// When it does not become so.
+    pub fn await_canvas(&self, expected: impl Fn() -> Result<Picture>) -> Result<Picture> {
+        crate::until("the canvas being the display's picture", std::time::Duration::from_secs(20), || {
+            let (canvas, expected) = (self.canvas()?, expected()?);
+            let difference = canvas.difference(&expected);
+            if let (1.., Some(folder)) = (difference, std::env::var_os("GC_SHOTS")) {
+                canvas.write_png(&Path::new(&folder).join("canvas.png"))?;
+                expected.write_png(&Path::new(&folder).join("display.png"))?;
+            }
+            anyhow::ensure!(
+                difference == 0,
+                "{difference} pixels differ; canvas {}x{}, display {}x{}",
+                canvas.width,
+                canvas.height,
+                expected.width,
+                expected.height
+            );
+            Ok(Some(canvas))
+        })
+    }
+
+    /// Click on the remote screen, where one canvas pixel is one of the display,
+    /// and type there as a hand does, Enter at the end.
+    ///
+    /// # Errors
+    /// When the page refuses, or the click does not bring the focus.
+    pub fn type_at(&self, display: &Display, x: i16, y: i16, line: &str) -> Result<()> {
+        self.type_at_part(display, (0, 0), x, y, line)
+    }
+
+    /// The same where the canvas shows a part of the display.
+    ///
+    /// # Errors
+    /// When the page refuses, or the click does not bring the focus.
+    pub fn type_at_part(&self, display: &Display, origin: (i16, i16), x: i16, y: i16, line: &str) -> Result<()> {
+        self.run("canvas_click", json!({ "x": x, "y": y }))?;
+        // The window manager gives the focus in its own time.
+        display.await_focus(origin.0 + x, origin.1 + y)?;
+        self.run("hand_type", json!({ "text": format!("{line}\n") }))?;
+        Ok(())
+    }
+
+    /// The browser's process, for tests of its sudden end.
+    pub fn child(&mut self) -> &mut Child {
+        &mut self.child
     }
 
     /// Save a picture of the page.

@@ -47,6 +47,22 @@ impl Child {
         Ok(self.0.wait()?)
     }
 
+    /// Hold it in mid-step, as a computer that sleeps.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn pause(&self) -> Result<()> {
+        self.signal(libc::SIGSTOP)
+    }
+
+    /// Let it go on.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn resume(&self) -> Result<()> {
+        self.signal(libc::SIGCONT)
+    }
+
     /// End it without asking.
     ///
     /// # Errors

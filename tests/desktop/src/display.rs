@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
+use x11rb::connection::Connection;
+use x11rb::protocol::xproto::ConnectionExt as _;
 
 use crate::{Child, until};
 
@@ -118,6 +120,23 @@ impl Display {
         )?;
         until("the terminal", Duration::from_secs(15), || Ok(file.exists().then_some(())))?;
         Ok(child)
+    }
+
+    /// Wait until the window at this point has the keyboard.
+    ///
+    /// # Errors
+    /// When another one keeps it.
+    pub fn await_focus(&self, x: i16, y: i16) -> Result<()> {
+        let (connection, screen) = x11rb::connect(Some(&self.name))?;
+        let root = connection.setup().roots.get(screen).context("no screen")?.root;
+        until(&format!("the focus at {x}, {y}"), Duration::from_secs(10), || {
+            let focus = connection.get_input_focus()?.reply()?.focus;
+            let at = connection.translate_coordinates(root, focus, x, y)?.reply()?;
+            let size = connection.get_geometry(focus)?.reply()?;
+            let within = |at: i16, length: u16| u16::try_from(at).is_ok_and(|at| at < length);
+            let inside = focus != root && within(at.dst_x, size.width) && within(at.dst_y, size.height);
+            Ok(inside.then_some(()))
+        })
     }
 
     /// The X server's process.

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use x11rb::connection::Connection;
 use x11rb::protocol::xproto::{ConnectionExt, ImageFormat};
 
-use crate::Display;
+use crate::{Display, Found};
 
 /// Red, green, blue, rows from the top.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,34 @@ impl Picture {
         let image = connection.get_image(ImageFormat::Z_PIXMAP, screen.root, 0, 0, width, height, !0)?.reply()?;
         let rgb = image.data.chunks_exact(4).flat_map(|p| [p[2], p[1], p[0]]).collect();
         Ok(Self { width: width.into(), height: height.into(), rgb })
+    }
+
+    /// What one window shows, as far as it is on the screen. Something above
+    /// it would be in it.
+    ///
+    /// # Errors
+    /// When the window is not there.
+    pub fn of_window(display: &Display, window: &Found) -> Result<Self> {
+        let (connection, screen) = x11rb::connect(Some(display.name()))?;
+        let root = connection.setup().roots.get(screen).context("no screen")?.root;
+        let id = window.id.parse::<u32>()?;
+        let size = connection.get_geometry(id)?.reply()?;
+        let at = connection.translate_coordinates(id, root, 0, 0)?.reply()?;
+        let whole = Self::of_display(display)?;
+        let (x, y) = (usize::try_from(at.dst_x)?, usize::try_from(at.dst_y)?);
+        let left = |edge: usize, at: usize, length: u16| edge.saturating_sub(at).min(length.into());
+        whole.part(x, y, left(whole.width, x, size.width), left(whole.height, y, size.height))
+    }
+
+    /// A part of it.
+    ///
+    /// # Errors
+    /// When it is not all inside.
+    pub fn part(&self, x: usize, y: usize, width: usize, height: usize) -> Result<Self> {
+        anyhow::ensure!(x + width <= self.width && y + height <= self.height, "the part is not inside");
+        let rows = self.rgb.chunks_exact(self.width * 3).skip(y).take(height);
+        let rgb = rows.flat_map(|row| &row[x * 3..(x + width) * 3]).copied().collect();
+        Ok(Self { width, height, rgb })
     }
 
     /// What the browser wrote of its canvas: red, green, blue, alpha.

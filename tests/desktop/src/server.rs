@@ -82,7 +82,23 @@ impl Server {
     /// # Errors
     /// When it does not come back.
     pub fn kill_and_restart(&mut self) -> Result<()> {
-        self.child.kill()?;
+        self.kill()?;
+        self.restart()
+    }
+
+    /// Kill it as a power cut would.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child.kill()
+    }
+
+    /// Start it again on the same port.
+    ///
+    /// # Errors
+    /// When it does not come back.
+    pub fn restart(&mut self) -> Result<()> {
         let (child, _, _) = launch(self.folder.path(), &self.listen)?;
         self.child = child;
         Ok(())
@@ -92,6 +108,40 @@ impl Server {
     #[must_use]
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default()
+    }
+
+    /// Somebody more who logs in, in this role.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn colleague(&self, display_name: &str, role: &str) -> Result<Technician> {
+        let username = display_name.to_lowercase().replace(' ', ".");
+        let password = "difference engine 1822";
+        self.post(
+            "/api/users",
+            Some(&self.login(&self.admin)?),
+            &json!({
+                "username": username, "password": password, "role": role, "display_name": display_name,
+                "must_change_password": false,
+            }),
+        )?;
+        Ok(Technician { username, password: password.into() })
+    }
+
+    /// Details of the audit rows of this name, oldest first, read from the
+    /// database: there is no route for it yet.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn audited(&self, event: &str) -> Result<Vec<Value>> {
+        let script = "import sqlite3, sys, json\n\
+            base = sqlite3.connect(f'file:{sys.argv[1]}?mode=ro', uri=True)\n\
+            rows = base.execute('SELECT details FROM connect_session_events WHERE event_type = ? ORDER BY id', sys.argv[2:])\n\
+            print(json.dumps([json.loads(row[0]) for row in rows]))";
+        let base = self.folder.path().join("data/guruconnect.sqlite");
+        let output = Command::new("/usr/bin/python3").args(["-c", script]).arg(base).arg(event).output()?;
+        anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Ok(serde_json::from_slice(&output.stdout)?)
     }
 
     /// A login token.

@@ -15,7 +15,10 @@ interface Props {
 export function Chat({ lines, reachable, send, close }: Props) {
   const [text, setText] = useState("");
   const end = useRef<HTMLLIElement>(null);
-  useEffect(() => end.current?.scrollIntoView({ block: "end" }), [lines]);
+  useEffect(() => {
+    // What some browsers answer here is no clean-up.
+    end.current?.scrollIntoView({ block: "end" });
+  }, [lines]);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     // What cannot be sent stays in the field.

@@ -1,7 +1,10 @@
 // Over a picture that is not live: what happened, what is being tried.
+import { useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useEffect, useRef, type ReactNode } from "react";
 
+import { ApiFailure } from "../api/client";
+import { useMe } from "../api/queries";
 import { Failure, span, useNow } from "../ui/parts";
 import type { Connection } from "./connection";
 
@@ -10,10 +13,18 @@ const SILENCE = 3_000;
 
 export function Curtain({ connection }: { connection: Connection }) {
   const { state } = connection;
+  const me = useMe();
+  const queries = useQueryClient();
+  // The credential has ended: whether with the login or only for this session,
+  // the server knows.
+  useEffect(() => {
+    if (state.loggedOut) void queries.invalidateQueries({ queryKey: ["me"] });
+  }, [state.loggedOut, queries]);
+  const loggedOut = state.loggedOut && me.error instanceof ApiFailure && me.error.status === 401;
   const now = useNow();
   const since = state.lostSince ? span(now - state.lostSince) : "";
   const silence = state.statistics?.silence ?? 0;
-  if (state.phase === "ended" && state.loggedOut) {
+  if (state.phase === "ended" && loggedOut) {
     return (
       <Drawn alert title="You are logged out">
         <p>{state.ended} The session itself goes on.</p>
@@ -23,7 +34,7 @@ export function Curtain({ connection }: { connection: Connection }) {
   }
   if (state.phase === "ended") {
     return (
-      <Drawn alert title="The session is over">
+      <Drawn alert title={state.loggedOut ? "You are no longer in this session" : "The session is over"}>
         {state.failure ? <Failure error={state.failure} /> : <p>{state.ended}</p>}
         <Link to="/" className="button primary">Back to sessions</Link>
       </Drawn>

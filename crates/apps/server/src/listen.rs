@@ -76,8 +76,9 @@ async fn connect(
     tokio::spawn(async move {
         let _seat = seat;
         // The head's time runs from its first byte: that has to come as well.
+        let mut first = [0];
         tokio::select! {
-            ready = tokio::time::timeout(HEAD_WITHIN, stream.readable()) => if ready.is_err() {
+            came = tokio::time::timeout(HEAD_WITHIN, stream.peek(&mut first)) => if !matches!(came, Ok(Ok(1))) {
                 return;
             },
             () = shutdown.cancelled() => return,

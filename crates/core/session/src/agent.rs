@@ -33,6 +33,8 @@ pub enum Injection {
     },
     /// Press or release a key.
     Key(&'static Key, bool),
+    /// Let Caps Lock be on, or off, for what follows.
+    CapsLock(bool),
     /// Type characters.
     Text(String),
     /// The secure attention sequence.
@@ -40,6 +42,9 @@ pub enum Injection {
     /// Let go of what is held.
     Release(Release),
 }
+
+/// The bit of `KeyEvent.modifiers` that says that Caps Lock is on.
+const CAPS_LOCK: u32 = 16;
 
 /// Why input is not carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,7 +167,11 @@ impl AgentSession {
                 let key = by_scan_code(event.scan_code, event.is_extended).ok_or(InputRefusal::Malformed)?;
                 let what = Release::Key { scan_code: event.scan_code, extended: event.is_extended };
                 let pass = self.hold(viewer, what, event.down);
-                Ok(pass.then_some(Injection::Key(key, event.down)).into_iter().collect())
+                // What the viewer's Caps Lock says is what its letters mean.
+                let locks = event.down && !event.repeat && key.code != "CapsLock";
+                let lock = locks.then_some(Injection::CapsLock(event.modifiers & CAPS_LOCK != 0));
+                let press = Injection::Key(key, event.down);
+                Ok(if pass { lock.into_iter().chain([press]).collect() } else { Vec::new() })
             }
             Body::TextInput(event) => {
                 let fits = !event.text.is_empty() && event.text.len() <= limits::TEXT_INPUT;
@@ -292,7 +301,10 @@ mod tests {
         ];
         for way in ways {
             let mut session = session(Access::Control, AccessMode::AccessControl);
-            assert_eq!(session.input(1, &key(true)).unwrap().len(), 1);
+            assert_eq!(
+                session.input(1, &key(true)).unwrap().last(),
+                Some(&Injection::Key(by_scan_code(30, false).unwrap(), true))
+            );
             let released = way(&mut session);
             assert_eq!(released, [Injection::Release(Release::Key { scan_code: 30, extended: false })]);
         }

@@ -128,6 +128,9 @@ impl Input for SendInput {
                 if inputs.is_empty() { Ok(()) } else { send(&inputs) }
             }
             Injection::Key(which, down) => send(&[key(which, *down)]),
+            // Which threads see the toggle's true state differs by window; a wrong
+            // guess would turn it with every key.
+            Injection::CapsLock(_) => Ok(()),
             Injection::Text(characters) => send(&text(characters)),
             Injection::SecureAttention => Err(DesktopError::Refused(
                 "Windows takes Ctrl+Alt+Del from an installed service only; this one-time program cannot send it."

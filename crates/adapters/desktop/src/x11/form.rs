@@ -400,10 +400,22 @@ impl View {
     }
 
     fn key(&mut self, form: &mut Form, keycode: u8, state: u16) -> Result<Vec<Option<Act>>, DesktopError> {
+        // Bit 0 is Shift, bit 1 Caps Lock, bit 7 AltGr; bits 13 and 14 are the
+        // group (XKB protocol, 12.1.2, as for `Keyboard`).
         let shift = usize::from(state & 1 != 0);
+        let third = state & 0x80 != 0;
+        let level = match (state >> 13 & 3, third) {
+            (0, true) => 4,
+            (1, false) => 2,
+            (1, true) => 6,
+            _ => 0,
+        };
         let base = usize::from(keycode.saturating_sub(self.lowest)) * self.columns;
-        let sym = self.keysyms.get(base + shift).copied().filter(|sym| *sym != 0);
-        let Some(sym) = sym.or_else(|| self.keysyms.get(base).copied()) else { return Ok(Vec::new()) };
+        let at = |column: usize| {
+            let inside = column < self.columns;
+            self.keysyms.get(base + column).copied().filter(|sym| inside && *sym != 0)
+        };
+        let Some(sym) = at(level + shift).or_else(|| at(level)).or_else(|| at(0)) else { return Ok(Vec::new()) };
         let stops = form.buttons.len() + usize::from(form.field.is_some());
         let in_field = form.field.is_some() && form.focus == form.buttons.len();
         match sym {
@@ -423,11 +435,11 @@ impl View {
                 }
             }
             _ => {
-                let character = match sym {
-                    0x20..=0x7e | 0xa0..=0xff => char::from_u32(sym),
-                    0x0100_0000..=0x0110_ffff => char::from_u32(sym & 0x00ff_ffff),
-                    _ => None,
-                };
+                let character = super::keyboard::character(sym).filter(|typed| !typed.is_control());
+                let character = character.map(|typed| match state & 2 != 0 && shift == 0 {
+                    true => typed.to_uppercase().next().unwrap_or(typed),
+                    false => typed,
+                });
                 if let (Some(field), Some(character)) = (form.field.as_mut().filter(|_| in_field), character)
                     && field.chars().count() < 500
                 {

@@ -125,6 +125,10 @@ impl Input for X11Input {
             Injection::Button(button, down) => self.button(number(*button), *down)?,
             Injection::Wheel { x, y } => self.turn(*x, *y)?,
             Injection::Key(key, down) => self.key(key.x11_keycode(), *down)?,
+            Injection::CapsLock(on) => {
+                let toggle = Keyboard::is_locked(&self.connection)? != *on;
+                self.turn_caps_lock(toggle)?;
+            }
             Injection::Text(text) => self.text(text)?,
             Injection::SecureAttention => {
                 for (code, down) in [(29, true), (56, true), (111, true), (111, false), (56, false), (29, false)] {

@@ -45,7 +45,7 @@ fn keysym(character: char) -> u32 {
 }
 
 /// The character that a keysym types; none for function keys and dead keys.
-fn character(keysym: u32) -> Option<char> {
+pub(super) fn character(keysym: u32) -> Option<char> {
     match Keysym::from(keysym) {
         Keysym::Return => Some('\n'),
         Keysym::Tab => Some('\t'),
@@ -149,7 +149,7 @@ impl Keyboard {
     pub(super) fn is_locked(connection: &RustConnection) -> Result<bool, DesktopError> {
         let what = "the keyboard's state cannot be read";
         let state = connection.xkb_get_state(CORE).map_err(failed(what))?.reply().map_err(answered(what))?;
-        Ok(state.locked_mods.contains(ModMask::LOCK))
+        Ok(state.mods.contains(ModMask::LOCK))
     }
 
     /// How to type `character`; a spare key is given to it where none has it.

@@ -139,10 +139,12 @@ impl Thread {
                     Err(_) => return,
                 },
             };
-            self.waker.taken();
             for work in first.into_iter().chain(works.try_iter().take(WAITING)) {
                 self.take(work);
             }
+            // Only now: a wake before this is answered by what follows, and one
+            // after it wakes again.
+            self.waker.taken();
             if self.ended {
                 return;
             }
