@@ -33,7 +33,7 @@ pub enum Injection {
     },
     /// Press or release a key.
     Key(&'static Key, bool),
-    /// Let Caps Lock be on, or off, for what follows.
+    /// Let the next key mean what it means with Caps Lock on, or off.
     CapsLock(bool),
     /// Type characters.
     Text(String),

@@ -23,6 +23,8 @@ pub(super) struct X11Input {
     keyboard: Keyboard,
     /// What the keys type has not been told yet.
     untold: bool,
+    /// What the next key's letters mean.
+    caps_lock: Option<bool>,
     /// Parts of notches that were not turned yet: right, up.
     wheel: (i32, i32),
 }
@@ -35,7 +37,7 @@ impl X11Input {
         let root = root.ok_or_else(|| DesktopError::None("The display has no screen.".into()))?;
         connection.xtest_get_version(2, 2).map_err(failed(what))?.reply().map_err(answered(what))?;
         let keyboard = Keyboard::open(&connection)?;
-        Ok(Self { connection, root, keyboard, untold: true, wheel: (0, 0) })
+        Ok(Self { connection, root, keyboard, untold: true, caps_lock: None, wheel: (0, 0) })
     }
 
     fn fake(&self, kind: u8, detail: u8) -> Result<(), DesktopError> {
@@ -124,10 +126,18 @@ impl Input for X11Input {
             Injection::Move { display, x, y } => self.move_to(*display, *x, *y, displays)?,
             Injection::Button(button, down) => self.button(number(*button), *down)?,
             Injection::Wheel { x, y } => self.turn(*x, *y)?,
-            Injection::Key(key, down) => self.key(key.x11_keycode(), *down)?,
-            Injection::CapsLock(on) => {
-                let toggle = Keyboard::is_locked(&self.connection)? != *on;
-                self.turn_caps_lock(toggle)?;
+            Injection::Key(key, false) => self.key(key.x11_keycode(), false)?,
+            Injection::CapsLock(on) => self.caps_lock = Some(*on),
+            Injection::Key(key, true) => {
+                // As the viewer's Caps Lock says, and then the person's again.
+                let wanted = self.caps_lock.take();
+                let turn = match wanted {
+                    Some(wanted) => Keyboard::is_locked(&self.connection)? != wanted,
+                    None => false,
+                };
+                self.turn_caps_lock(turn)?;
+                self.key(key.x11_keycode(), true)?;
+                self.turn_caps_lock(turn)?;
             }
             Injection::Text(text) => self.text(text)?,
             Injection::SecureAttention => {

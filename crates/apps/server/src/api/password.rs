@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::shapes::{User, at};
+use super::users::check_username;
 use crate::address::ClientAddress;
 use crate::app::App;
 use crate::auth::caller::{AnyCaller, COOKIE, LOGIN_PREFIX};
@@ -52,7 +53,11 @@ pub(crate) async fn login(
     Body(wanted): Body<Login>,
 ) -> Result<impl IntoResponse, ApiError> {
     app.limits.login(client)?;
-    let user = app.store.user_by_name(&wanted.username).await?;
+    // What cannot be a name is nobody's: not every database takes every character.
+    let user = match check_username(&wanted.username) {
+        Ok(name) => app.store.user_by_name(&name).await?,
+        Err(_) => None,
+    };
     let right = password::verify(wanted.password, user.as_ref().map(|user| user.password_hash.clone())).await?;
     let now = app.clock.wall();
     let token = Secret::random(LOGIN_PREFIX, &crate::random::bits()?);
