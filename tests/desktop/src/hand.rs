@@ -145,19 +145,6 @@ impl Hand<'_> {
         self.run(&["windowactivate", "--sync", &window.id]).map(drop)
     }
 
-    /// Wait until the window with this title takes the keys: a window manager
-    /// hands them over some time after a click.
-    ///
-    /// # Errors
-    /// When another keeps them.
-    pub fn await_focus(&self, title: &str) -> Result<()> {
-        until(&format!("the window {title:?} taking the keys"), Duration::from_secs(10), || {
-            let name = self.run(&["getactivewindow", "getwindowname"])?;
-            ensure!(name.contains(title), "{:?} has them", name.trim());
-            Ok(Some(()))
-        })
-    }
-
     /// Say no to the question of the agent.
     ///
     /// # Errors

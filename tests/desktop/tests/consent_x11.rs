@@ -73,7 +73,7 @@ fn who_accepted_view_is_not_controlled_until_they_allow_it() -> Result<()> {
     browser.run("wait_text", json!({ "text": "You control" }))?;
     browser.await_picture()?;
     browser.run("canvas_click", json!({ "x": 300, "y": 500 }))?;
-    Hand(&display).await_focus("typing")?;
+    display.await_focus(300, 500)?;
     browser.run("type", json!({ "text": "allowed now" }))?;
     browser.run("press", json!({ "key": "Enter" }))?;
     let text = until("the allowed text", Duration::from_secs(10), || {
@@ -110,6 +110,7 @@ fn a_killed_server_and_a_cut_line_need_no_new_yes() -> Result<()> {
     })?;
     browser.await_picture()?;
     browser.run("canvas_click", json!({ "x": 300, "y": 500 }))?;
+    display.await_focus(300, 500)?;
     browser.run("type", json!({ "text": "still here" }))?;
     browser.run("press", json!({ "key": "Enter" }))?;
     until("the text after the restart", Duration::from_secs(10), || {

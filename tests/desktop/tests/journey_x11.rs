@@ -33,6 +33,7 @@ fn a_support_session_from_code_to_end() -> Result<()> {
 
     // What is typed in the browser arrives in the terminal's file.
     browser.run("canvas_click", json!({ "x": 300, "y": 500 }))?;
+    display.await_focus(300, 500)?;
     browser.run("type", json!({ "text": "Hello from the browser! {[~|\\]} <>" }))?;
     browser.run("press", json!({ "key": "Enter" }))?;
     browser.run("insert", json!({ "text": "Grüße, Öl & Maß 😀" }))?;

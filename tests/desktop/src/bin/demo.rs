@@ -108,6 +108,7 @@ fn journey(server: &Server, display: &Display, typed: &Path, shots: &Path) -> Re
     shot("the person said yes")?;
     browser.open_session()?;
     browser.run("canvas_click", json!({ "x": 300, "y": 500 }))?;
+    display.await_focus(300, 500)?;
     browser.run("type", json!({ "text": "Hello from GuruConnect" }))?;
     browser.run("press", json!({ "key": "Enter" }))?;
     browser.run("insert", json!({ "text": "Grüße 😀" }))?;
