@@ -38,6 +38,7 @@ async function read(tell: (heard: Heard) => void, stop: AbortSignal): Promise<vo
     await new Promise<void>((closed) => {
       const source = new EventSource("/api/events");
       const end = () => {
+        stop.removeEventListener("abort", end);
         source.close();
         closed();
       };
@@ -52,7 +53,7 @@ async function read(tell: (heard: Heard) => void, stop: AbortSignal): Promise<vo
         // An answer other than a stream closes it for good: come back later.
         if (source.readyState === EventSource.CLOSED) end();
       });
-      stop.addEventListener("abort", end, { once: true });
+      stop.addEventListener("abort", end);
     });
     if (stop.aborted) return;
     await new Promise((passed) => setTimeout(passed, pause * (0.75 + Math.random() / 2)));

@@ -110,6 +110,8 @@ export function Stage({ holder, keys, state, send, leave, scale, typing, inContr
     area.addEventListener("wheel", wheel, { passive: false });
     area.addEventListener("contextmenu", none);
     return () => {
+      // A finger that still rests must not press anything any more.
+      fingers.rest();
       area.removeEventListener("pointermove", move);
       area.removeEventListener("pointerdown", press);
       area.removeEventListener("pointerup", release);

@@ -71,8 +71,13 @@ export class Fingers {
     this.begun = null;
   }
 
-  cancel() {
+  /** Nothing that was only begun happens any more. */
+  rest() {
     clearTimeout(this.timer);
+  }
+
+  cancel() {
+    this.rest();
     this.fingers.clear();
     this.begun = null;
     this.held = false;

@@ -19,7 +19,7 @@ use tower_service::Service;
 use crate::address::ClientAddress;
 use crate::app::App;
 
-/// How long a peer may take for the head of a request, idle or not.
+/// How long a peer may take for its first byte, and from there for a head.
 const HEAD_WITHIN: Duration = Duration::from_secs(15);
 /// Connections that speak HTTP at once. Sockets that were upgraded are counted
 /// by their sessions.

@@ -110,6 +110,7 @@ fn not_begun(problem: &NotBegun) -> &'static str {
         NotBegun::NoSecret => "The server sent no way back to the session. Ask for a new code.",
         NotBegun::Another => "The session has ended.",
         NotBegun::Kind => "The server wants a session of a kind that this program does not know.",
+        NotBegun::Slot => "The server wants more sessions than this program carries.",
         NotBegun::System(_) => "This computer has no room for the session just now.",
     }
 }

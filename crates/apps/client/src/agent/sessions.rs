@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use gc_access::{Access, ResumeSecret};
 use gc_desktop::Prompt;
+use gc_protocol::header::CONNECTION_SLOT;
 use gc_protocol::messages::{AgentHello, AgentWelcome, ProtocolVersions, RememberedConsent, SessionKind};
 use gc_protocol::{AgentHeader, RawEnvelope, limits};
 use gc_session::{from_mode, to_mode};
@@ -16,6 +17,10 @@ use super::seat::Seat;
 
 /// News under this name are of the whole program.
 pub(super) const PROGRAM: &str = "";
+
+/// Most sessions of one connection: each has threads and a view of the desktop,
+/// and the relay is not trusted with their number.
+const MOST: usize = 8;
 
 /// How a session ended that is not the line's doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +50,8 @@ pub(super) enum NotBegun {
     Kind,
     /// It is not the session that we want back to.
     Another,
+    /// The slot is none, or another session's, or there are too many.
+    Slot,
     /// The system refuses, in these words.
     System(String),
 }
@@ -121,6 +128,10 @@ impl Sessions {
             return Err(NotBegun::Kind);
         }
         let known = self.all.iter().position(|session| session.id == welcome.session_id);
+        let taken = self.all.iter().any(|other| other.slot == welcome.slot && other.id != welcome.session_id);
+        if welcome.slot == CONNECTION_SLOT || taken || (known.is_none() && self.all.len() >= MOST) {
+            return Err(NotBegun::Slot);
+        }
         let returning = known.is_some();
         let session = match known.and_then(|at| self.all.get_mut(at)) {
             Some(session) => session,
@@ -204,8 +215,9 @@ impl Sessions {
             News::Ended(words) => Ended::ByRelay(words),
         };
         if at > 0 {
-            // The others go on; this one's windows go.
-            self.all.remove(at).seat.close();
+            // The others go on; this one's windows go, which nobody waits for.
+            let seat = self.all.remove(at).seat;
+            tokio::task::spawn_blocking(move || seat.close());
             return None;
         }
         self.ended = Some(ended.clone());
@@ -231,5 +243,33 @@ impl Sessions {
         for session in self.all {
             session.seat.close();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relay_does_not_choose_any_slot_or_kind() {
+        let (reporter, _news) = super::super::exchange::newsroom();
+        let mut sessions = Sessions::new(Arc::from(gc_desktop::prompt()), reporter);
+        let bits = [7; 32];
+        let secret = ResumeSecret::generate(&bits).secret().expose().to_owned();
+        for (slot, kind, secret, expected) in [
+            (CONNECTION_SLOT, SessionKind::Screen, secret.as_str(), NotBegun::Slot),
+            (1, SessionKind::Terminal, secret.as_str(), NotBegun::Kind),
+            (1, SessionKind::Screen, "", NotBegun::NoSecret),
+        ] {
+            let welcome = AgentWelcome {
+                session_id: "one".into(),
+                slot,
+                kind: kind.into(),
+                resume_secret: secret.into(),
+                ..Default::default()
+            };
+            assert_eq!(sessions.welcome(&welcome).err(), Some(expected), "{welcome:?}");
+        }
+        assert!(!sessions.any_began());
     }
 }
