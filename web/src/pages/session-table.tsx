@@ -8,6 +8,7 @@ import { Ago, Failure, span, useNow } from "../ui/parts";
 const REASONS: Record<string, string> = {
   denied: "The person declined",
   timed_out: "No answer in time",
+  nobody_asked: "Nobody there could be asked",
   expired: "The code expired",
   cancelled: "Cancelled",
   closed_by_person: "Ended by the person",

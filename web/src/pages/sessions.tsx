@@ -89,6 +89,9 @@ function Sessions({ user }: { user: User }) {
   );
 }
 
+/** Ends before anybody was let in, of which the technician has to hear. */
+const UNANSWERED = new Set(["denied", "timed_out", "nobody_asked", "agent_lost", "expired"]);
+
 /** Codes worth a card: those that wait, those whose person is being asked or
  * has just answered. */
 function recent(codes: Code[], sessions: Session[], now: number): { code: Code; session: Session }[] {
@@ -100,7 +103,7 @@ function recent(codes: Code[], sessions: Session[], now: number): { code: Code; 
   return cards.filter(({ code, session }) => {
     if (session.state === "waiting" || session.state === "pending") return true;
     if (session.state === "live") return now - Date.parse(session.started_at ?? session.created_at) < 30_000;
-    const unanswered = session.end_reason === "denied" || session.end_reason === "timed_out" || session.end_reason === "agent_lost" || session.end_reason === "expired";
+    const unanswered = UNANSWERED.has(session.end_reason ?? "");
     return session.state === "ended" && unanswered && !session.machine && now - Date.parse(session.ended_at ?? code.created_at) < 60_000;
   });
 }

@@ -44,7 +44,7 @@ export interface Statistics {
 }
 
 export type Report =
-  | { type: "welcome"; viewer: number; access: Access | null; controller: number; machine: string; system: string; present: Person[] }
+  | { type: "welcome"; viewer: number; access: Access | null; controller: number; suspended: boolean; machine: string; system: string; present: Person[] }
   | { type: "joined"; person: Person }
   | { type: "left"; viewer: number }
   | { type: "control"; controller: number; name: string }

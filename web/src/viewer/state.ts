@@ -72,8 +72,9 @@ export function reduce(state: ViewerState, change: Change): ViewerState {
   switch (change.type) {
     case "welcome":
       return {
-        ...state, phase: "live", viewer: change.viewer, access: change.access, controller: change.controller,
-        machine: change.machine, system: change.system, people: change.present, lostSince: 0, retryAfter: 0, trying: false,
+        ...state, phase: change.suspended ? "suspended" : "live", viewer: change.viewer, access: change.access, controller: change.controller,
+        machine: change.machine, system: change.system, people: change.present,
+        lostSince: change.suspended ? state.lostSince || Date.now() : 0, retryAfter: 0, trying: false,
         failure: null, asking: false,
       };
     case "joined":

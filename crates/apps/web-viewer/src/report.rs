@@ -42,6 +42,7 @@ pub(crate) fn body(body: &Body) -> Option<JsValue> {
             ("viewer", welcome.viewer.into()),
             ("access", access(welcome.access)),
             ("controller", welcome.controller.into()),
+            ("suspended", (welcome.phase() == SessionPhase::Suspended).into()),
             ("machine", text(&welcome.machine_name, limits::NAME)),
             ("system", text(&welcome.operating_system, limits::NAME)),
             ("present", welcome.present.iter().take(64).map(person).collect::<Array>().into()),

@@ -52,6 +52,8 @@ pub enum EndReason {
     Denied,
     /// The person did not answer in time.
     TimedOut,
+    /// The computer could not ask anybody: it shows no desktop.
+    NobodyAsked,
     /// The code was never used.
     Expired,
     /// The technician took the code back.
@@ -68,9 +70,10 @@ pub enum EndReason {
 
 impl EndReason {
     /// Every reason.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Denied,
         Self::TimedOut,
+        Self::NobodyAsked,
         Self::Expired,
         Self::Cancelled,
         Self::ClosedByPerson,
@@ -85,6 +88,7 @@ impl EndReason {
         match self {
             Self::Denied => "denied",
             Self::TimedOut => "timed_out",
+            Self::NobodyAsked => "nobody_asked",
             Self::Expired => "expired",
             Self::Cancelled => "cancelled",
             Self::ClosedByPerson => "closed_by_person",
@@ -100,6 +104,7 @@ impl EndReason {
         match self {
             Self::Denied => "The person declined.",
             Self::TimedOut => "The person did not answer in time.",
+            Self::NobodyAsked => "The computer has no desktop on which somebody could be asked.",
             Self::Expired => "The code expired before it was used.",
             Self::Cancelled => "The code was cancelled.",
             Self::ClosedByPerson => "The person ended the session.",
@@ -111,7 +116,7 @@ impl EndReason {
 
     const fn ending(self) -> Ending {
         match self {
-            Self::Denied | Self::TimedOut => Ending::NotPermitted,
+            Self::Denied | Self::TimedOut | Self::NobodyAsked => Ending::NotPermitted,
             _ => Ending::SessionEnded,
         }
     }
@@ -310,7 +315,7 @@ impl RelaySession {
             Phase::Live => {
                 self.phase = Phase::Suspended { since: now };
                 self.question = None;
-                vec![notice(SessionPhase::Suspended, AWAY)]
+                vec![notice(SessionPhase::Suspended, "The computer's line is lost; waiting for it to come back.")]
             }
             _ => Vec::new(),
         }
@@ -355,8 +360,11 @@ impl RelaySession {
         }
         if !verdict.granted {
             if verdict.first {
-                let timed_out = verdict.reason == ConsentReason::TimedOut;
-                return self.end(if timed_out { EndReason::TimedOut } else { EndReason::Denied });
+                return self.end(match verdict.reason {
+                    ConsentReason::TimedOut => EndReason::TimedOut,
+                    ConsentReason::NoPrompt => EndReason::NobodyAsked,
+                    _ => EndReason::Denied,
+                });
             }
             self.peace_until = now + PEACE;
             return vec![notice(SessionPhase::Refused, "The person did not allow control.")];
@@ -415,11 +423,6 @@ impl RelaySession {
         let mut actions = vec![Action::Viewers(announcement.into())];
         if self.phase == Phase::Live {
             actions.push(joined(id, &viewer));
-        }
-        if matches!(self.phase, Phase::Suspended { .. }) {
-            // An old picture must not look like a live one.
-            let away = notice_body(SessionPhase::Suspended, AWAY);
-            actions.push(Action::Viewer(id, away));
         }
         let takes = viewer.access == Access::Control && self.controller.is_none();
         self.viewers.insert(id, viewer);
@@ -518,14 +521,8 @@ fn joined(id: ViewerId, viewer: &Viewer) -> Action {
     Action::Agent(ViewerJoined { viewer: id, name: viewer.name.clone(), mode: to_mode(viewer.access).into() }.into())
 }
 
-const AWAY: &str = "The computer's line is lost; waiting for it to come back.";
-
 fn notice(phase: SessionPhase, text: &str) -> Action {
-    Action::Viewers(notice_body(phase, text))
-}
-
-fn notice_body(phase: SessionPhase, text: &str) -> Body {
-    SessionNotice { phase: phase.into(), text: text.into() }.into()
+    Action::Viewers(SessionNotice { phase: phase.into(), text: text.into() }.into())
 }
 
 #[cfg(test)]

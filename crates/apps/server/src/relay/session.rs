@@ -7,7 +7,7 @@ use std::time::Duration;
 use gc_access::Access;
 use gc_protocol::Ending;
 use gc_protocol::limits;
-use gc_protocol::messages::{ConsentReason, StartStream, VideoCodec, ViewerJoined, ViewerLeft, ViewerWelcome};
+use gc_protocol::messages::{ConsentReason, SessionPhase, StartStream, VideoCodec, ViewerJoined, ViewerLeft, ViewerWelcome};
 use gc_session::relay::{AskRefusal, JoinRefusal, Verdict};
 use gc_session::{Action, EndReason, Phase, RelaySession, to_mode};
 use gc_store::{ConsentState, NewAudit, SessionChange, SessionRow, Status};
@@ -233,6 +233,10 @@ impl Session {
             mode: to_mode(other.access).into(),
         });
         let present = present.collect();
+        let phase = match machine.phase() {
+            Phase::Live => SessionPhase::Live,
+            _ => SessionPhase::Suspended,
+        };
         self.with_links(|all| {
             let welcome = ViewerWelcome {
                 version: joining.version,
@@ -244,6 +248,7 @@ impl Session {
                 controller: machine.controller().unwrap_or(0),
                 machine_name: all.hostname.clone(),
                 operating_system: all.operating_system.clone(),
+                phase: phase.into(),
             };
             all.viewers.insert(viewer, ViewerLink { access, ..joining.link });
             all.to_viewer(viewer, welcome.into());
@@ -492,7 +497,7 @@ impl Session {
     /// Write the end down. Until that is done the session stays here, over for
     /// everybody, so that no row brings it back.
     async fn store_end(&self, app: &Arc<App>, reason: EndReason) {
-        let denied = matches!(reason, EndReason::Denied | EndReason::TimedOut);
+        let denied = matches!(reason, EndReason::Denied | EndReason::TimedOut | EndReason::NobodyAsked);
         let change = SessionChange {
             consent: denied.then_some(ConsentState::Denied),
             ended: Some((app.clock.wall(), reason.as_str())),

@@ -523,6 +523,9 @@ pub struct ViewerWelcome {
     pub machine_name: ::prost::alloc::string::String,
     #[prost(string, tag = "9")]
     pub operating_system: ::prost::alloc::string::String,
+    /// LIVE or SUSPENDED: an old picture must not look live for a moment.
+    #[prost(enumeration = "SessionPhase", tag = "10")]
+    pub phase: i32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ViewerJoined {
