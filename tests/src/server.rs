@@ -250,6 +250,7 @@ fn bare_config(folder: &TempDir, database: &TestDatabase) -> Config {
         data: folder.path().to_owned(),
         database_url: database.url().map(Secret::new),
         public_url: None,
+        certificate: None,
         trusted_proxies: Vec::new(),
         clients: None,
         embedding_origins: Vec::new(),

@@ -1,6 +1,6 @@
 //! The agent, downloaded and started as a person does it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -28,8 +28,17 @@ impl Agent {
         std::fs::write(&archive, server.download("linux")?)?;
         let unpacked = Command::new("tar").arg("xzf").arg(&archive).arg("-C").arg(folder.path()).status()?;
         ensure!(unpacked.success(), "the archive cannot be unpacked");
+        Self::start_program(&folder.path().join("GuruConnect"), display, code)
+    }
+
+    /// Give this program the code by its name, and start it.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start_program(program: &Path, display: &Display, code: &str) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
         let path = folder.path().join(format!("GuruConnect-{code}"));
-        std::fs::rename(folder.path().join("GuruConnect"), &path)?;
+        std::fs::copy(program, &path)?;
         let log = std::fs::File::create(folder.path().join("agent.log"))?;
         let child = Child::spawn(display.command(&path).stdout(Stdio::null()).stderr(log))?;
         Ok(Self { child, path, folder })

@@ -47,6 +47,14 @@ impl Child {
         Ok(self.0.wait()?)
     }
 
+    /// Tell it to read its files again.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn hang_up(&self) -> Result<()> {
+        self.signal(libc::SIGHUP)
+    }
+
     /// Hold it in mid-step, as a computer that sleeps.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 mod backoff;
 mod connect;
 mod proxy;
+mod verify;
 
 pub use backoff::Backoff;
 pub use connect::{ConnectError, Socket, connect};

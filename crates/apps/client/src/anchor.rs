@@ -30,6 +30,21 @@ pub(crate) struct Anchor {
     pub(crate) product: String,
 }
 
+impl Anchor {
+    /// The identity as a key; `None` where it is not one.
+    pub(crate) fn identity(&self) -> Option<[u8; 32]> {
+        let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let pairs = self.identity.as_bytes().chunks_exact(2);
+        let bytes: Option<Vec<u8>> = pairs
+            .map(|pair| match pair {
+                [high, low] => Some(digit(high)? << 4 | digit(low)?),
+                _ => None,
+            })
+            .collect();
+        bytes?.try_into().ok()
+    }
+}
+
 /// The anchor, where the block was filled.
 pub(crate) fn read() -> Option<Anchor> {
     // The block is changed after compilation: the compiler must not assume
@@ -55,6 +70,9 @@ mod tests {
         let text = br#"{"url":"https://help.example","identity":"00","product":"GuruConnect"}"#;
         let mut room = vec![text.len() as u8, 0];
         room.extend(text);
-        assert_eq!(parse(&room).map(|anchor| anchor.url), Some("https://help.example".into()));
+        let anchor = parse(&room).unwrap();
+        assert_eq!((anchor.url.as_str(), anchor.identity()), ("https://help.example", None));
+        let anchor = Anchor { identity: "0aFf".repeat(16), ..anchor };
+        assert_eq!(anchor.identity(), Some(std::array::from_fn(|at| if at % 2 == 0 { 0x0a } else { 0xff })));
     }
 }

@@ -17,6 +17,9 @@ pub struct Config {
     pub database_url: Option<Secret>,
     /// Address under which people reach this server, without a slash at the end.
     pub public_url: Option<String>,
+    /// Where the TLS certificate comes from; plain HTTP without one, which is
+    /// for loopback and for the proxies below.
+    pub certificate: Option<Certificate>,
     /// Proxies whose forwarded header is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Folder with `guruconnect.exe` and `guruconnect` to offer for download.
@@ -25,4 +28,34 @@ pub struct Config {
     pub embedding_origins: Vec<String>,
     /// Company name on consent questions and pages.
     pub organization: String,
+}
+
+/// Where a certificate comes from.
+#[derive(Debug, Clone)]
+pub enum Certificate {
+    /// Files in PEM form, read again when they change.
+    Files {
+        /// The certificate and those that lead to its authority.
+        chain: PathBuf,
+        /// Its private key.
+        key: PathBuf,
+    },
+    /// An authority.
+    Acme(Acme),
+    /// Made by this server and bound to its identity.
+    SelfMade,
+}
+
+/// An authority that is asked by ACME.
+#[derive(Debug, Clone)]
+pub struct Acme {
+    /// The names to certify.
+    pub domains: Vec<String>,
+    /// Mail addresses to warn.
+    pub contacts: Vec<String>,
+    /// The authority's directory; Let's Encrypt without it.
+    pub directory: Option<String>,
+    /// Certificates to trust at the authority's own address, where the usual
+    /// ones do not serve.
+    pub roots: Option<PathBuf>,
 }

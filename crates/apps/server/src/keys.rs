@@ -1,7 +1,7 @@
 //! The server's own keys, made at first start and kept in its data folder.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use ed25519_dalek::SigningKey;
@@ -20,7 +20,15 @@ pub(crate) fn load_or_create(folder: &Path, name: &str) -> Result<SigningKey> {
     }
     let mut seed = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *seed).context("the random source failed")?;
-    let partial = folder.join(format!("{name}.new"));
+    write(&path, &*seed)?;
+    Ok(SigningKey::from_bytes(&seed))
+}
+
+/// Write a file that nobody but the owner can read, whole or not at all.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".new");
+    let partial = PathBuf::from(partial);
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
@@ -29,8 +37,8 @@ pub(crate) fn load_or_create(folder: &Path, name: &str) -> Result<SigningKey> {
         options.mode(0o600);
     }
     let mut file = options.open(&partial).with_context(|| format!("cannot write {}", partial.display()))?;
-    file.write_all(&*seed)?;
+    file.write_all(bytes)?;
     file.sync_all()?;
-    std::fs::rename(&partial, &path)?;
-    Ok(SigningKey::from_bytes(&seed))
+    std::fs::rename(&partial, path)?;
+    Ok(())
 }

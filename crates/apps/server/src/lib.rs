@@ -19,6 +19,7 @@ mod relay;
 mod request;
 mod request_id;
 mod serve;
+mod tls;
 mod web;
 
 pub use client_file::fill_anchor;

@@ -18,6 +18,7 @@ use tower_service::Service;
 
 use crate::address::ClientAddress;
 use crate::app::App;
+use crate::tls::Tls;
 
 /// How long a peer may take for its first byte, and from there for a head.
 const HEAD_WITHIN: Duration = Duration::from_secs(15);
@@ -30,7 +31,10 @@ const MOST_OF_ONE: usize = 256;
 const BREATHER: Duration = Duration::from_millis(100);
 
 /// Serve until the shutdown; then let requests end.
-pub(crate) async fn serve(app: &Arc<App>, listener: TcpListener, router: Router) {
+///
+/// Without TLS only loopback and trusted proxies are served: nobody's password
+/// crosses a network in the clear.
+pub(crate) async fn serve(app: &Arc<App>, listener: TcpListener, tls: Option<Arc<Tls>>, router: Router) {
     let mut service = router.into_make_service_with_connect_info::<SocketAddr>();
     let (counted, graceful) = (Counted::default(), GracefulShutdown::new());
     loop {
@@ -48,10 +52,14 @@ pub(crate) async fn serve(app: &Arc<App>, listener: TcpListener, router: Router)
             }
         };
         let is_proxy = app.config.trusted_proxies.iter().any(|net| net.contains(&peer.ip().to_canonical()));
+        if tls.is_none() && !is_proxy && !peer.ip().to_canonical().is_loopback() {
+            tracing::warn!(client = %peer.ip(), "plain HTTP from elsewhere is not served");
+            continue;
+        }
         // Who is one too many is closed upon: an answer would cost as much as
         // serving it.
         let Some(seat) = counted.take(peer.ip(), is_proxy) else { continue };
-        connect(&mut service, &graceful, stream, peer, seat, app.shutdown.clone()).await;
+        connect(&mut service, &graceful, stream, tls.clone(), peer, seat, app.shutdown.clone()).await;
     }
     graceful.shutdown().await;
 }
@@ -60,6 +68,7 @@ async fn connect(
     service: &mut IntoMakeServiceWithConnectInfo<Router, SocketAddr>,
     graceful: &GracefulShutdown,
     stream: TcpStream,
+    tls: Option<Arc<Tls>>,
     peer: SocketAddr,
     seat: Seat,
     shutdown: CancellationToken,
@@ -84,8 +93,15 @@ async fn connect(
             () = shutdown.cancelled() => return,
         }
         let service = TowerToHyperService::new(service);
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
-        if let Err(error) = watcher.watch(connection.into_owned()).await {
+        let served = if let Some(tls) = tls {
+            let Some(stream) = tls.accept(stream, HEAD_WITHIN).await else { return };
+            let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+            watcher.watch(connection.into_owned()).await
+        } else {
+            let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+            watcher.watch(connection.into_owned()).await
+        };
+        if let Err(error) = served {
             tracing::debug!(%error, client = %peer.ip(), "a connection broke");
         }
     });

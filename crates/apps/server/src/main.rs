@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 use gc_access::Secret;
 use guruconnect_server::clock::Clock;
+use guruconnect_server::config::{Acme, Certificate};
 use guruconnect_server::{Config, start};
 use ipnet::IpNet;
 
@@ -46,6 +47,27 @@ struct Serve {
     /// Address under which people reach this server.
     #[arg(long, env = "GURUCONNECT_PUBLIC_URL")]
     public_url: Option<String>,
+    /// The TLS certificate and those above it, in PEM form; read again when it changes, and at SIGHUP.
+    #[arg(long, env = "GURUCONNECT_TLS_CERT", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key, in PEM form.
+    #[arg(long, env = "GURUCONNECT_TLS_KEY", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// A name to get a certificate for by ACME; the authority has to reach this server at port 443. May be repeated.
+    #[arg(long = "acme-domain", env = "GURUCONNECT_ACME_DOMAINS", value_delimiter = ',', conflicts_with = "tls_cert")]
+    acme_domains: Vec<String>,
+    /// A mail address that the authority warns. May be repeated.
+    #[arg(long = "acme-contact", env = "GURUCONNECT_ACME_CONTACTS", value_delimiter = ',', requires = "acme_domains")]
+    acme_contacts: Vec<String>,
+    /// The authority's directory; Let's Encrypt without it.
+    #[arg(long, env = "GURUCONNECT_ACME_DIRECTORY", requires = "acme_domains")]
+    acme_directory: Option<String>,
+    /// Certificates, in PEM form, to trust at the authority's own address: for an authority in the house.
+    #[arg(long, env = "GURUCONNECT_ACME_ROOTS", requires = "acme_directory")]
+    acme_roots: Option<PathBuf>,
+    /// Make a certificate: agents verify it by this server's identity, browsers warn of it.
+    #[arg(long, env = "GURUCONNECT_TLS_SELF_MADE", conflicts_with_all = ["tls_cert", "acme_domains"])]
+    tls_self_made: bool,
     /// Network of a proxy whose X-Forwarded-For is believed. May be repeated.
     #[arg(long = "trusted-proxy", env = "GURUCONNECT_TRUSTED_PROXIES", value_delimiter = ',')]
     trusted_proxies: Vec<IpNet>,
@@ -86,16 +108,36 @@ impl Serve {
                 "--public-url begins with https:// (or http:// on a loopback address)"
             );
         }
+        let certificate = match (self.tls_cert, self.tls_key) {
+            (Some(chain), Some(key)) => Some(Certificate::Files { chain, key }),
+            _ if !self.acme_domains.is_empty() => Some(Certificate::Acme(Acme {
+                domains: self.acme_domains,
+                contacts: self.acme_contacts,
+                directory: self.acme_directory,
+                roots: self.acme_roots,
+            })),
+            _ => self.tls_self_made.then_some(Certificate::SelfMade),
+        };
         ensure!(
-            listen.ip().is_loopback() || !self.trusted_proxies.is_empty(),
-            "this server speaks plain HTTP: listen on a loopback address, or name the TLS proxy before it \
-             with --trusted-proxy"
+            listen.ip().is_loopback() || certificate.is_some() || !self.trusted_proxies.is_empty(),
+            "without TLS this server listens on a loopback address only: give it a certificate (--tls-cert and \
+             --tls-key, --acme-domain, or --tls-self-made), or name the TLS proxy before it with --trusted-proxy"
+        );
+        if let (Some(_), Some(url)) = (&certificate, &public_url) {
+            ensure!(url.starts_with("https://"), "--public-url begins with https://, since this server speaks TLS");
+        }
+        ensure!(
+            !(matches!(certificate, Some(Certificate::SelfMade | Certificate::Files { .. }))
+                && listen.ip().is_unspecified()
+                && public_url.is_none()),
+            "say with --public-url under which address people reach this server"
         );
         Ok(Config {
             listen,
             data: self.data.unwrap_or_else(|| PathBuf::from("guruconnect-data")),
             database_url: self.database_url.map(Secret::new),
             public_url,
+            certificate,
             trusted_proxies: self.trusted_proxies,
             clients: self.clients.or_else(beside_program),
             embedding_origins: self.embedding_origins,
@@ -146,9 +188,18 @@ async fn serve(options: Serve) -> Result<()> {
     let config = options.config()?;
     let data = config.data.display().to_string();
     let database = if config.database_url.is_some() { "PostgreSQL (DATABASE_URL)" } else { "embedded SQLite" };
+    let tls = match &config.certificate {
+        None => {
+            "none: plain HTTP for loopback and trusted proxies (--tls-cert, --acme-domain, --tls-self-made)".to_owned()
+        }
+        Some(Certificate::Files { chain, .. }) => format!("{} (--tls-cert)", chain.display()),
+        Some(Certificate::Acme(acme)) => format!("by ACME for {} (--acme-domain)", acme.domains.join(", ")),
+        Some(Certificate::SelfMade) => "self-made: browsers warn of it (--tls-self-made)".to_owned(),
+    };
     let clients = config.clients.as_ref().map_or_else(|| "none".to_owned(), |folder| folder.display().to_string());
     let running = start(config, Clock::system()).await?;
     say(&format!("data: {data} (--data)"))?;
+    say(&format!("certificate: {tls}"))?;
     say(&format!("database: {database} (--database-url)"))?;
     say(&format!("clients offered for download: {clients} (--clients)"))?;
     if let Some(setup) = &running.setup {

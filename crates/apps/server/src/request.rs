@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, MatchedPath, Request};
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
@@ -20,7 +20,7 @@ use crate::{request_id, web};
 
 /// Give every request an id and a line in the log: the route's template, never
 /// its path, which may hold a support code.
-pub(crate) async fn identify(request: Request, next: Next) -> Response {
+pub(crate) async fn identify(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let id = Uuid::now_v7().simple().to_string();
     let begun = Instant::now();
     let method = request.method().clone();
@@ -35,7 +35,7 @@ pub(crate) async fn identify(request: Request, next: Next) -> Response {
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", value);
     }
-    web::harden(&route, response.headers_mut());
+    web::harden(&route, app.url.starts_with("https://"), response.headers_mut());
     let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(request_id = id, %method, route, status = response.status().as_u16(), milliseconds, "request");
     response

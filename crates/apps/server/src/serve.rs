@@ -21,8 +21,9 @@ use crate::auth::setup_token;
 use crate::auth::viewer_token::ViewerTokens;
 use crate::client_file::Clients;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Acme, Certificate, Config};
 use crate::relay::Hub;
+use crate::tls::Tls;
 use crate::{api, keys, listen};
 
 /// How often old codes and logins are looked for.
@@ -63,7 +64,8 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
     let listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
-    let url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let url = url(&config, address);
+    let tls = Tls::new(&config, &identity)?.map(Arc::new);
     let setup = setup_token::issue(&store, clock.wall()).await?.map(|token| setup_link(&url, &token));
     let shutdown = CancellationToken::new();
     let app = Arc::new(App {
@@ -83,7 +85,10 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
     });
     app.hub.restore(&app).await?;
     tokio::spawn(sweep(app.clone()));
-    let task = tokio::spawn(run(app, listener));
+    if let Some(tls) = tls.clone() {
+        tokio::spawn(tls.renew(app.clone()));
+    }
+    let task = tokio::spawn(run(app, listener, tls));
     Ok(Running { address, url, setup, shutdown, task })
 }
 
@@ -101,9 +106,24 @@ pub async fn migrate(config: &Config) -> Result<()> {
 /// # Errors
 /// When the database cannot be opened.
 pub async fn fresh_setup(config: &Config, clock: &Clock) -> Result<Option<Secret>> {
-    let url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.listen));
+    let url = url(config, config.listen);
     let token = setup_token::issue(&open_store(config).await?, clock.wall()).await?;
     Ok(token.map(|token| setup_link(&url, &token)))
+}
+
+/// The address that people use, as far as it is known.
+fn url(config: &Config, address: SocketAddr) -> String {
+    if let Some(url) = &config.public_url {
+        return url.clone();
+    }
+    match &config.certificate {
+        None => format!("http://{address}"),
+        Some(Certificate::Acme(Acme { domains, .. })) if !domains.is_empty() => {
+            let port = if address.port() == 443 { String::new() } else { format!(":{}", address.port()) };
+            format!("https://{}{port}", domains[0])
+        }
+        Some(_) => format!("https://{address}"),
+    }
 }
 
 fn setup_link(url: &str, token: &Secret) -> Secret {
@@ -132,7 +152,7 @@ fn prepare_folder(folder: &std::path::Path) -> Result<()> {
     Ok(())
 }
 
-async fn run(app: Arc<App>, listener: TcpListener) {
+async fn run(app: Arc<App>, listener: TcpListener, tls: Option<Arc<Tls>>) {
     let router = api::router(app.clone());
     let drained = async {
         app.shutdown.cancelled().await;
@@ -141,7 +161,7 @@ async fn run(app: Arc<App>, listener: TcpListener) {
     };
     let sockets = app.sockets.clone();
     let all_gone = async {
-        listen::serve(&app, listener, router).await;
+        listen::serve(&app, listener, tls, router).await;
         // Sockets are not requests any more: they are waited for apart.
         sockets.close();
         sockets.wait().await;

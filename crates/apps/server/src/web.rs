@@ -16,7 +16,10 @@ const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; 
     form-action 'self'; frame-ancestors 'none'";
 
 /// Headers that every answer carries.
-pub(crate) fn harden(route: &str, headers: &mut HeaderMap) {
+pub(crate) fn harden(route: &str, is_encrypted: bool, headers: &mut HeaderMap) {
+    if is_encrypted {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));

@@ -12,6 +12,7 @@ mod generated {
 pub mod endings;
 pub mod envelope;
 pub mod header;
+pub mod identity;
 pub mod limits;
 pub mod parts;
 pub mod routing;

@@ -133,7 +133,7 @@ impl Agent<'_> {
             self.busy = Some(self.prompt.busy("Connecting to your technician…"));
         }
         let connected = tokio::select! {
-            connected = connect(url, authorization) => connected,
+            connected = connect(url, self.anchor, authorization) => connected,
             ended = self.sessions.next_end(&mut self.news) => {
                 self.last_word(url).await;
                 return Attempt::Over(ended.outcome());
@@ -157,12 +157,18 @@ impl Agent<'_> {
                 tracing::warn!(%error, "no connection");
                 Attempt::Again(None)
             }
-            // What a proxy or a restarting server says in between ends no session.
-            Err(error @ (ConnectError::Refused { .. } | ConnectError::Proxy)) if !fresh => {
+            // What a proxy, a hotel's login page or a restarting server says in
+            // between ends no session. A certificate is verified again.
+            Err(error @ (ConnectError::Refused { .. } | ConnectError::Proxy | ConnectError::Certificate(_)))
+                if !fresh =>
+            {
                 tracing::warn!(%error, "no connection");
                 Attempt::Again(None)
             }
-            Err(error) => Attempt::Over(Err(format!("{}: {error}.", self.anchor.product))),
+            Err(error) => {
+                tracing::error!(%error, "no connection");
+                Attempt::Over(Err(format!("{}: {error}.", self.anchor.product)))
+            }
         }
     }
 
@@ -179,7 +185,7 @@ impl Agent<'_> {
     async fn last_word(&mut self, url: &Url) {
         let Some(secret) = self.sessions.way_back() else { return };
         let work = async {
-            if let Ok(socket) = connect(url, &authorize(&secret)).await {
+            if let Ok(socket) = connect(url, self.anchor, &authorize(&secret)).await {
                 connection::serve(socket, &mut self.sessions, &mut self.news).await;
             }
         };
@@ -193,8 +199,8 @@ fn authorize(secret: &ResumeSecret) -> Secret {
     Secret::new(format!("Bearer {}", secret.secret().expose()))
 }
 
-async fn connect(url: &Url, authorization: &Secret) -> Result<Socket, ConnectError> {
-    gc_net::connect(url, authorization.expose(), limits::SUBPROTOCOL, limits::AGENT_MESSAGE).await
+async fn connect(url: &Url, anchor: &Anchor, authorization: &Secret) -> Result<Socket, ConnectError> {
+    gc_net::connect(url, anchor.identity(), authorization.expose(), limits::SUBPROTOCOL, limits::AGENT_MESSAGE).await
 }
 
 /// The agents' plane below the server's address.

@@ -107,6 +107,6 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(health::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY))
         .layer(RequestBodyTimeoutLayer::new(BODY_WITHIN))
-        .layer(axum::middleware::from_fn(crate::request::identify))
+        .layer(axum::middleware::from_fn_with_state(app.clone(), crate::request::identify))
         .with_state(app)
 }

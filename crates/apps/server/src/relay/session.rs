@@ -7,7 +7,9 @@ use std::time::Duration;
 use gc_access::Access;
 use gc_protocol::Ending;
 use gc_protocol::limits;
-use gc_protocol::messages::{ConsentReason, SessionPhase, StartStream, VideoCodec, ViewerJoined, ViewerLeft, ViewerWelcome};
+use gc_protocol::messages::{
+    ConsentReason, SessionPhase, StartStream, VideoCodec, ViewerJoined, ViewerLeft, ViewerWelcome,
+};
 use gc_session::relay::{AskRefusal, JoinRefusal, Verdict};
 use gc_session::{Action, EndReason, Phase, RelaySession, to_mode};
 use gc_store::{ConsentState, NewAudit, SessionChange, SessionRow, Status};
