@@ -1,11 +1,14 @@
 // Every address of the pages, in one place.
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from "@tanstack/react-router";
 
+import { AccountPage } from "./pages/account";
+import { AuditPage, type AuditSearch } from "./pages/audit";
 import { JoinPage } from "./pages/join";
 import { LoginPage } from "./pages/login";
 import { NotFound } from "./pages/not-found";
 import { SessionsPage } from "./pages/sessions";
 import { SetupPage } from "./pages/setup";
+import { UsersPage } from "./pages/users";
 
 const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound });
 
@@ -28,6 +31,21 @@ const login = createRoute({
 });
 const setup = createRoute({ getParentRoute: () => root, path: "/setup", component: SetupPage });
 const join = createRoute({ getParentRoute: () => root, path: "/join", component: JoinPage });
+const users = createRoute({ getParentRoute: () => root, path: "/users", component: UsersPage });
+const account = createRoute({ getParentRoute: () => root, path: "/account", component: AccountPage });
+const audit = createRoute({
+  getParentRoute: () => root,
+  path: "/audit",
+  component: AuditPage,
+  validateSearch: (search: Record<string, unknown>): AuditSearch => {
+    const text = (key: keyof AuditSearch, shape: RegExp) => {
+      const value = search[key];
+      return typeof value === "string" && shape.test(value) ? { [key]: value } : {};
+    };
+    const [name, id, day] = [/^[a-z_]{1,64}$/, /^[0-9a-f-]{36}$/, /^\d{4}-\d\d-\d\d$/];
+    return { ...text("event", name), ...text("actor", id), ...text("session", id), ...text("since", day), ...text("until", day) };
+  },
+});
 const viewer = createRoute({
   getParentRoute: () => root,
   path: "/sessions/$id/view",
@@ -35,7 +53,7 @@ const viewer = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([sessions, login, setup, join, viewer]),
+  routeTree: root.addChildren([sessions, users, audit, account, login, setup, join, viewer]),
   defaultPreload: "intent",
 });
 

@@ -81,6 +81,20 @@ impl Server {
         Ok(server)
     }
 
+    /// A second server with the same people, on a data folder that was restored.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn restored(&self, data: &Path) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        std::fs::create_dir(folder.path().join("clients"))?;
+        std::fs::rename(data, folder.path().join("data"))?;
+        let (child, url, setup) = launch(folder.path(), "127.0.0.1:0", &[])?;
+        anyhow::ensure!(setup.is_none(), "a restored server wants to be set up");
+        let listen = url.split_once("://").map_or("", |(_, address)| address).to_owned();
+        Ok(Self { child, url, admin: self.admin.clone(), folder, listen, options: Vec::new() })
+    }
+
     /// Its folder, for files of a test.
     #[must_use]
     pub fn folder(&self) -> PathBuf {

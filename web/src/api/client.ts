@@ -7,6 +7,7 @@ export type User = components["schemas"]["User"];
 export type Session = components["schemas"]["Session"];
 export type Code = components["schemas"]["Code"];
 export type CreatedCode = components["schemas"]["CreatedCode"];
+export type AuditEvent = components["schemas"]["AuditEvent"];
 export type Preview = components["schemas"]["Preview"];
 
 export const api = createClient<paths>({ baseUrl: "/" });

@@ -59,7 +59,7 @@ export function useEvents(enabled: boolean): boolean {
     return listen((heard) => {
       setConnected(heard === "changed");
       // Where the stream was refused, the login may be over.
-      const keys = heard === "lost" ? ["me"] : ["sessions", "session", "codes"];
+      const keys = heard === "lost" ? ["me"] : ["sessions", "session", "codes", "audit"];
       for (const key of keys) void queries.invalidateQueries({ queryKey: [key] });
     });
   }, [enabled, queries]);

@@ -4,6 +4,43 @@
  */
 
 export interface paths {
+    "/api/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened, newest first. */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The same as a table for other programs: CSV (RFC 4180) in UTF-8, newest
+         *     first, at most 50,000 rows.
+         */
+        get: operations["export_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/change-password": {
         parameters: {
             query?: never;
@@ -372,6 +409,32 @@ export interface components {
          * @enum {string}
          */
         Asked: "view" | "control";
+        /** @description Something that happened. */
+        AuditEvent: {
+            /**
+             * Format: uuid
+             * @description Who did it, where it was a user.
+             */
+            actor_id?: string | null;
+            actor_name?: string | null;
+            address?: string | null;
+            /** Format: date-time */
+            at: string;
+            /** @description More, by name; never contents. */
+            details: Record<string, never>;
+            /** @description What happened, such as `login` or `consent_granted`. */
+            event: string;
+            /** Format: int64 */
+            id: number;
+            /** @description `ok` or `refused`. */
+            outcome: string;
+            /** Format: uuid */
+            session_id?: string | null;
+            /** @description What it was done to. */
+            target?: string | null;
+            /** @description The viewer's shown name at that time. */
+            viewer_name?: string | null;
+        };
         /** @description A new password for oneself. */
         ChangePassword: {
             current_password: string;
@@ -461,6 +524,36 @@ export interface components {
             display_name: string;
             /** Format: uuid */
             user_id: string;
+        };
+        /** @description A part of a list. */
+        List_AuditEvent: {
+            items: {
+                /**
+                 * Format: uuid
+                 * @description Who did it, where it was a user.
+                 */
+                actor_id?: string | null;
+                actor_name?: string | null;
+                address?: string | null;
+                /** Format: date-time */
+                at: string;
+                /** @description More, by name; never contents. */
+                details: Record<string, never>;
+                /** @description What happened, such as `login` or `consent_granted`. */
+                event: string;
+                /** Format: int64 */
+                id: number;
+                /** @description `ok` or `refused`. */
+                outcome: string;
+                /** Format: uuid */
+                session_id?: string | null;
+                /** @description What it was done to. */
+                target?: string | null;
+                /** @description The viewer's shown name at that time. */
+                viewer_name?: string | null;
+            }[];
+            /** @description Give it back as `after` for what follows. */
+            next?: string | null;
         };
         /** @description A part of a list. */
         List_Code: {
@@ -684,6 +777,122 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_audit: {
+        parameters: {
+            query?: {
+                /** @description Only of this name. */
+                event?: string;
+                /** @description Only of this session. */
+                session_id?: string;
+                /** @description Only what this user did. */
+                actor_id?: string;
+                /** @description Not before this time (RFC 3339). */
+                since?: string;
+                /** @description Before this time (RFC 3339). */
+                until?: string;
+                /** @description The `next` of the page before. */
+                after?: number;
+                /** @description At most so many, 1 to 200; 50 without it. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_AuditEvent"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    export_audit: {
+        parameters: {
+            query?: {
+                /** @description Only of this name. */
+                event?: string;
+                /** @description Only of this session. */
+                session_id?: string;
+                /** @description Only what this user did. */
+                actor_id?: string;
+                /** @description Not before this time (RFC 3339). */
+                since?: string;
+                /** @description Before this time (RFC 3339). */
+                until?: string;
+                /** @description The `next` of the page before. */
+                after?: number;
+                /** @description At most so many, 1 to 200; 50 without it. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     change_password: {
         parameters: {
             query?: never;

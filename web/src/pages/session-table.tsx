@@ -6,9 +6,8 @@ import { answer, api, type Session, type User } from "../api/client";
 import { Ago, Failure, span, useNow } from "../ui/parts";
 
 const REASONS: Record<string, string> = {
-  denied: "The person declined",
+  denied: "Declined, or nobody could be asked",
   timed_out: "No answer in time",
-  nobody_asked: "Nobody there could be asked",
   expired: "The code expired",
   cancelled: "Cancelled",
   closed_by_person: "Ended by the person",

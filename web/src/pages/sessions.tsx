@@ -90,7 +90,7 @@ function Sessions({ user }: { user: User }) {
 }
 
 /** Ends before anybody was let in, of which the technician has to hear. */
-const UNANSWERED = new Set(["denied", "timed_out", "nobody_asked", "agent_lost", "expired"]);
+const UNANSWERED = new Set(["denied", "timed_out", "agent_lost", "expired"]);
 
 /** Codes worth a card: those that wait, those whose person is being asked or
  * has just answered. */

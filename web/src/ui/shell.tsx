@@ -57,10 +57,12 @@ export function Shell({ children }: { children: (user: User) => ReactNode }) {
           <img src="/icon.svg" alt="" /> GuruConnect
         </Link>
         <nav aria-label="Pages">
-          <Link to="/">Sessions</Link>
+          <Link to="/" activeOptions={{ exact: true, includeSearch: false }}>Sessions</Link>
+          {me.data.permissions.includes("manage_users") ? <Link to="/users">Users</Link> : null}
+          {me.data.permissions.includes("view_audit") ? <Link to="/audit">Audit</Link> : null}
         </nav>
         <div className="who">
-          <span className="muted name">{me.data.display_name}</span>
+          <Link to="/account" className="name" title="Your account">{me.data.display_name}</Link>
           <button className="button plain" onClick={() => setTheme(next)} title={label} aria-label={label}>
             <Icon aria-hidden="true" />
           </button>

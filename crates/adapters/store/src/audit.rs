@@ -37,6 +37,12 @@ pub type AuditRecord = event::Model;
 pub struct AuditFilter {
     /// Of this session.
     pub session_id: Option<Uuid>,
+    /// Done by this user.
+    pub actor_id: Option<Uuid>,
+    /// At this time or later.
+    pub since: Option<Millis>,
+    /// Before this time.
+    pub until: Option<Millis>,
     /// Of this name.
     pub event: Option<String>,
     /// Older than this row.
@@ -78,6 +84,15 @@ impl Store {
         let mut query = event::Entity::find().filter(event::Column::TenantId.eq(tenancy::SEEDED));
         if let Some(session) = filter.session_id {
             query = query.filter(event::Column::SessionId.eq(session));
+        }
+        if let Some(actor) = filter.actor_id {
+            query = query.filter(event::Column::ActorId.eq(actor));
+        }
+        if let Some(since) = filter.since {
+            query = query.filter(event::Column::CreatedAt.gte(since));
+        }
+        if let Some(until) = filter.until {
+            query = query.filter(event::Column::CreatedAt.lt(until));
         }
         if let Some(event) = filter.event {
             query = query.filter(event::Column::EventType.eq(event));

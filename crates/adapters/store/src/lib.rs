@@ -6,6 +6,7 @@
 //! milliseconds since 1970 (`docs/adr/0002-time-in-the-database.md`).
 
 mod audit;
+mod backup;
 mod codes;
 mod entity;
 mod invitations;
@@ -19,6 +20,7 @@ mod tokens;
 mod users;
 
 pub use audit::{AuditFilter, AuditRecord, NewAudit};
+pub use backup::copy_sqlite;
 pub use codes::{CodeStatus, NewCode, StoredCode};
 pub use entity::{code::Model as CodeRow, session::Model as SessionRow, user::Model as UserRow};
 pub use model::{ConsentState, Page, SessionFilter, Source, Status};

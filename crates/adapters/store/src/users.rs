@@ -1,5 +1,7 @@
 //! Users and what they may do.
 
+use std::collections::{HashMap, HashSet};
+
 use gc_access::{Permission, Permissions, Role};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
@@ -139,6 +141,20 @@ impl Store {
             .filter(user::Column::DeletedAt.is_null())
             .order_by_asc(user::Column::UsernameKey);
         Ok(query.all(&self.read).await?)
+    }
+
+    /// Shown names by id, of those who were removed too.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn display_names(&self, ids: HashSet<Uuid>) -> Result<HashMap<Uuid, String>> {
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let query = tenancy::scoped(user::Entity::find(), user::Column::TenantId, tenancy::SEEDED)
+            .filter(user::Column::Id.is_in(ids));
+        let rows = query.all(&self.read).await?;
+        Ok(rows.into_iter().map(|row| (row.id, row.display_name)).collect())
     }
 
     /// What a user may do. A role that is not understood may nothing.

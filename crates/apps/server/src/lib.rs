@@ -8,6 +8,7 @@ mod address;
 mod api;
 mod app;
 mod auth;
+mod backup;
 mod client_file;
 pub mod clock;
 pub mod config;
@@ -22,6 +23,7 @@ mod serve;
 mod tls;
 mod web;
 
+pub use backup::{back_up, restore};
 pub use client_file::fill_anchor;
 pub use config::Config;
 pub use serve::{Running, fresh_setup, migrate, start};

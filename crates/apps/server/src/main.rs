@@ -27,6 +27,10 @@ enum Command {
     Setup(Serve),
     /// Bring the database up to date and stop.
     Migrate(Serve),
+    /// Copy everything that a server with the embedded database keeps into one file, while it runs.
+    Backup(Backup),
+    /// Lay a back-up out in a new data folder.
+    Restore(Restore),
     /// Fill the deployment anchor into a client program.
     Client(Client),
     /// Print the API's description.
@@ -80,6 +84,26 @@ struct Serve {
     /// Company name, as the person being helped reads it.
     #[arg(long, env = "GURUCONNECT_ORGANIZATION", default_value = "")]
     organization: Option<String>,
+}
+
+#[derive(Args)]
+struct Backup {
+    /// Where to write it. It holds every secret of the server: keep it as such.
+    #[arg(long)]
+    output: PathBuf,
+    /// The server's data folder.
+    #[arg(long, env = "GURUCONNECT_DATA", default_value = "guruconnect-data")]
+    data: PathBuf,
+}
+
+#[derive(Args)]
+struct Restore {
+    /// The back-up.
+    #[arg(long)]
+    input: PathBuf,
+    /// The folder to lay it out in: new, or empty.
+    #[arg(long, env = "GURUCONNECT_DATA", default_value = "guruconnect-data")]
+    data: PathBuf,
 }
 
 #[derive(Args)]
@@ -178,6 +202,14 @@ async fn main() -> Result<()> {
         Some(Command::Migrate(options)) => {
             guruconnect_server::migrate(&options.config()?).await?;
             say("the database is up to date")
+        }
+        Some(Command::Backup(options)) => {
+            guruconnect_server::back_up(&options.data, &options.output).await?;
+            say(&format!("backed up: {}", options.output.display()))
+        }
+        Some(Command::Restore(options)) => {
+            guruconnect_server::restore(&options.input, &options.data)?;
+            say(&format!("restored: {}", options.data.display()))
         }
         Some(Command::Client(options)) => client(&options),
         Some(Command::Openapi) => say(&guruconnect_server::openapi().to_pretty_json()?),

@@ -26,6 +26,8 @@ use crate::relay::Hub;
 use crate::tls::Tls;
 use crate::{api, keys, listen};
 
+/// The embedded database in the data folder.
+pub(crate) const DATABASE: &str = "guruconnect.sqlite";
 /// How often old codes and logins are looked for.
 const SWEEP: Duration = Duration::from_secs(5);
 /// How long a shutdown may take.
@@ -135,13 +137,13 @@ async fn open_store(config: &Config) -> Result<Store> {
     match &config.database_url {
         Some(url) => Store::open_postgres(url.expose()).await.context("PostgreSQL cannot be opened"),
         None => {
-            let path = config.data.join("guruconnect.sqlite");
+            let path = config.data.join(DATABASE);
             Store::open_sqlite(&path).await.with_context(|| format!("cannot open {}", path.display()))
         }
     }
 }
 
-fn prepare_folder(folder: &std::path::Path) -> Result<()> {
+pub(crate) fn prepare_folder(folder: &std::path::Path) -> Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     #[cfg(unix)]
     {

@@ -48,12 +48,10 @@ pub enum Phase {
 /// Why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EndReason {
-    /// The person said no, or closed the question.
+    /// The person said no, closed the question, or could not be asked.
     Denied,
     /// The person did not answer in time.
     TimedOut,
-    /// The computer could not ask anybody: it shows no desktop.
-    NobodyAsked,
     /// The code was never used.
     Expired,
     /// The technician took the code back.
@@ -70,10 +68,9 @@ pub enum EndReason {
 
 impl EndReason {
     /// Every reason.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 8] = [
         Self::Denied,
         Self::TimedOut,
-        Self::NobodyAsked,
         Self::Expired,
         Self::Cancelled,
         Self::ClosedByPerson,
@@ -88,7 +85,6 @@ impl EndReason {
         match self {
             Self::Denied => "denied",
             Self::TimedOut => "timed_out",
-            Self::NobodyAsked => "nobody_asked",
             Self::Expired => "expired",
             Self::Cancelled => "cancelled",
             Self::ClosedByPerson => "closed_by_person",
@@ -102,9 +98,8 @@ impl EndReason {
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
-            Self::Denied => "The person declined.",
+            Self::Denied => "The person declined, or could not be asked.",
             Self::TimedOut => "The person did not answer in time.",
-            Self::NobodyAsked => "The computer has no desktop on which somebody could be asked.",
             Self::Expired => "The code expired before it was used.",
             Self::Cancelled => "The code was cancelled.",
             Self::ClosedByPerson => "The person ended the session.",
@@ -116,7 +111,7 @@ impl EndReason {
 
     const fn ending(self) -> Ending {
         match self {
-            Self::Denied | Self::TimedOut | Self::NobodyAsked => Ending::NotPermitted,
+            Self::Denied | Self::TimedOut => Ending::NotPermitted,
             _ => Ending::SessionEnded,
         }
     }
@@ -360,11 +355,8 @@ impl RelaySession {
         }
         if !verdict.granted {
             if verdict.first {
-                return self.end(match verdict.reason {
-                    ConsentReason::TimedOut => EndReason::TimedOut,
-                    ConsentReason::NoPrompt => EndReason::NobodyAsked,
-                    _ => EndReason::Denied,
-                });
+                let timed_out = verdict.reason == ConsentReason::TimedOut;
+                return self.end(if timed_out { EndReason::TimedOut } else { EndReason::Denied });
             }
             self.peace_until = now + PEACE;
             return vec![notice(SessionPhase::Refused, "The person did not allow control.")];

@@ -1,5 +1,6 @@
 //! The HTTP API: the route table, and its description.
 
+mod audit;
 mod codes;
 mod downloads;
 mod events;
@@ -46,6 +47,7 @@ const BODY_WITHIN: Duration = Duration::from_secs(15);
         (name = "users", description = "Users, roles and permissions"),
         (name = "codes", description = "Support codes"),
         (name = "sessions", description = "Sessions, viewer tokens, invitations"),
+        (name = "audit", description = "What happened"),
         (name = "operation", description = "Downloads, versions, events, probes")
     ),
     components(schemas(ErrorBody)),
@@ -83,6 +85,8 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(viewer_token::mint))
         .routes(routes!(invitations::list, invitations::invite))
         .routes(routes!(invitations::withdraw))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::export))
         .routes(routes!(events::events))
         .routes(routes!(downloads::download))
         .routes(routes!(health::version))

@@ -499,7 +499,7 @@ impl Session {
     /// Write the end down. Until that is done the session stays here, over for
     /// everybody, so that no row brings it back.
     async fn store_end(&self, app: &Arc<App>, reason: EndReason) {
-        let denied = matches!(reason, EndReason::Denied | EndReason::TimedOut | EndReason::NobodyAsked);
+        let denied = matches!(reason, EndReason::Denied | EndReason::TimedOut);
         let change = SessionChange {
             consent: denied.then_some(ConsentState::Denied),
             ended: Some((app.clock.wall(), reason.as_str())),

@@ -42,7 +42,7 @@ fn every_way_of_not_accepting_ends_it() {
     for (reason, expected) in [
         (ConsentReason::Answered, EndReason::Denied),
         (ConsentReason::Closed, EndReason::Denied),
-        (ConsentReason::NoPrompt, EndReason::NobodyAsked),
+        (ConsentReason::NoPrompt, EndReason::Denied),
         (ConsentReason::TimedOut, EndReason::TimedOut),
     ] {
         let mut session = session(Access::Control);

@@ -1,0 +1,140 @@
+//! An administrator at the pages: users, the audit trail, one's own account.
+
+use anyhow::{Context, Result, ensure};
+use gc_desktop_tests::{Browser, Server, Technician};
+use serde_json::json;
+
+fn picture(browser: &Browser, name: &str) -> Result<()> {
+    let Some(folder) = std::env::var_os("GC_SHOTS") else { return Ok(()) };
+    for scheme in ["light", "dark"] {
+        browser.run("theme", json!({ "scheme": scheme }))?;
+        browser.shot(&std::path::Path::new(&folder).join(format!("admin-{name}-{scheme}.png")))?;
+    }
+    Ok(())
+}
+
+fn axe(browser: &Browser) -> Result<()> {
+    let found = browser.run("axe", json!({}))?;
+    ensure!(found.as_array().is_some_and(Vec::is_empty), "axe finds {found}");
+    Ok(())
+}
+
+#[test]
+fn users_come_change_and_go() -> Result<()> {
+    let server = Server::start()?;
+    let browser = Browser::start()?;
+    browser.login(&server.url, &server.admin)?;
+    browser.run("click_link", json!({ "name": "Users" }))?;
+    browser.run("wait_text", json!({ "text": "Ada Lovelace" }))?;
+
+    browser.run("click_button", json!({ "name": "New user" }))?;
+    browser.run("fill", json!({ "label": "User name", "text": "grace" }))?;
+    browser.run("fill", json!({ "label": "Name, as people being helped read it", "text": "Grace Hopper" }))?;
+    browser.run("choose", json!({ "selector": "form select", "option": "Watcher" }))?;
+    browser.run("click_selector", json!({ "selector": "label:has-text('Read the audit trail')" }))?;
+    browser.run("fill", json!({ "label": "First password", "text": "short" }))?;
+    picture(&browser, "new-user")?;
+    axe(&browser)?;
+    browser.run("fill", json!({ "label": "First password", "text": "nanosecond of wire 11.8" }))?;
+    browser.run("click_button", json!({ "name": "Save" }))?;
+    browser.run("wait_text", json!({ "text": "Grace Hopper" }))?;
+    browser.run("wait_gone", json!({ "selector": "form" }))?;
+    picture(&browser, "users")?;
+    axe(&browser)?;
+    let admin = server.login(&server.admin)?;
+    let users = server.get("/api/users", &admin)?;
+    let grace = users["items"].as_array().context("no users")?.iter().find(|user| user["username"] == "grace");
+    ensure!(grace.context("no Grace")?["permissions"] == json!(["view", "view_audit"]), "{grace:?}");
+
+    // Disabled, her login is worth nothing; enabled, it is again.
+    let her = Technician { username: "grace".into(), password: "nanosecond of wire 11.8".into() };
+    server.login(&her)?;
+    browser.run("click_button", json!({ "name": "Disable Grace Hopper" }))?;
+    browser.run("wait_selector", json!({ "selector": "td:has-text('Disabled')" }))?;
+    ensure!(server.login(&her).is_err(), "a disabled user logs in");
+    browser.run("click_button", json!({ "name": "Enable Grace Hopper" }))?;
+    browser.run("wait_gone", json!({ "selector": "td:has-text('Disabled')" }))?;
+    server.login(&her)?;
+
+    // A role is changed, and a refusal stands beside the form.
+    browser.run("click_button", json!({ "name": "Change Grace Hopper" }))?;
+    browser.run("choose", json!({ "selector": "form select", "option": "Technician" }))?;
+    browser.run("click_button", json!({ "name": "Save" }))?;
+    browser.run("wait_selector", json!({ "selector": "tr:has-text('Grace Hopper') td:has-text('Technician')" }))?;
+    browser.run("click_button", json!({ "name": "New user" }))?;
+    browser.run("fill", json!({ "label": "User name", "text": "GRACE" }))?;
+    browser.run("fill", json!({ "label": "Name, as people being helped read it", "text": "Another Grace" }))?;
+    browser.run("fill", json!({ "label": "First password", "text": "nanosecond of wire 11.8" }))?;
+    browser.run("click_button", json!({ "name": "Save" }))?;
+    browser.run("wait_text", json!({ "text": "Somebody has this user name already" }))?;
+    browser.run("click_button", json!({ "name": "Cancel" }))?;
+
+    browser.run("click_button", json!({ "name": "Remove Grace Hopper" }))?;
+    browser.run("wait_gone", json!({ "selector": "tr:has-text('Grace Hopper')" }))?;
+    ensure!(server.login(&her).is_err(), "a removed user logs in");
+
+    // All of it stands in the trail, with who did it, and can be filtered.
+    browser.run("click_link", json!({ "name": "Audit" }))?;
+    for words in ["User created", "User changed", "User removed", "Login refused"] {
+        browser.run("wait_selector", json!({ "selector": format!("td:has-text('{words}')") }))?;
+    }
+    picture(&browser, "audit")?;
+    axe(&browser)?;
+    browser.run("choose", json!({ "selector": "#event", "option": "User removed" }))?;
+    browser.run("wait_gone", json!({ "selector": "td:has-text('User created')" }))?;
+    ensure!(browser.run("count", json!({ "selector": "tbody tr" }))? == json!(1));
+    let url = browser.run("url", json!({}))?;
+    ensure!(url.as_str().is_some_and(|url| url.contains("event=user_removed")), "{url}");
+    let text = browser.run("text", json!({ "selector": "tbody tr" }))?;
+    ensure!(text.as_str().is_some_and(|text| text.contains("Ada Lovelace") && text.contains("grace")), "{text}");
+    // The link has the filter: whoever opens it sees the same.
+    browser.run("reload", json!({}))?;
+    browser.run("wait_selector", json!({ "selector": "td:has-text('User removed')" }))?;
+    ensure!(browser.run("count", json!({ "selector": "tbody tr" }))? == json!(1));
+    let export = browser.run(
+        "evaluate",
+        json!({ "script": "fetch(document.querySelector('a[download]').href).then((answer) => answer.text())" }),
+    )?;
+    let lines: Vec<&str> = export.as_str().context("no export")?.trim_end().lines().collect();
+    ensure!(lines.len() == 2 && lines[1].contains("user_removed"), "{lines:?}");
+    browser.run("choose", json!({ "selector": "#event", "option": "Invitation withdrawn" }))?;
+    browser.run("wait_text", json!({ "text": "Nothing that happened fits" }))?;
+    picture(&browser, "audit-empty")
+}
+
+#[test]
+fn whoever_may_not_sees_no_pages_for_it() -> Result<()> {
+    let server = Server::start()?;
+    let technician = server.colleague("Bob Frost", "operator")?;
+    let browser = Browser::start()?;
+    browser.login(&server.url, &technician)?;
+    for page in ["Users", "Audit"] {
+        ensure!(
+            browser.run("count", json!({ "selector": format!("nav a:has-text('{page}')") }))? == json!(0),
+            "{page}"
+        );
+    }
+    // By its address the page is there, and says that he may not.
+    browser.run("goto", json!({ "url": format!("{}/users", server.url) }))?;
+    browser.run("wait_text", json!({ "text": "You may not do this" }))?;
+
+    // His own password is his own affair.
+    browser.run("click_link", json!({ "name": "Bob Frost" }))?;
+    picture(&browser, "account")?;
+    axe(&browser)?;
+    let change = |current: &str| -> Result<()> {
+        browser.run("fill", json!({ "label": "Current password", "text": current }))?;
+        browser.run("fill", json!({ "label": "New password", "text": "store and mill, well oiled" }))?;
+        browser.run("click_button", json!({ "name": "Change password" })).map(drop)
+    };
+    change("not the one")?;
+    browser.run("wait_text", json!({ "text": "The current password is wrong" }))?;
+    change(&technician.password)?;
+    browser.run("wait_text", json!({ "text": "The password is changed" }))?;
+    ensure!(server.login(&technician).is_err(), "the old password still serves");
+    server.login(&Technician { password: "store and mill, well oiled".into(), ..technician })?;
+    // And he is still logged in here.
+    browser.run("click_link", json!({ "name": "Sessions" }))?;
+    browser.run("wait_text", json!({ "text": "Nobody is connected" }))?;
+    Ok(())
+}
