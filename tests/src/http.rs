@@ -17,6 +17,8 @@ pub struct Answer {
     pub status: u16,
     /// The headers.
     pub headers: HeaderMap,
+    /// The body as it came.
+    pub text: String,
     /// The body where it is JSON, else null.
     pub body: Value,
 }
@@ -158,7 +160,12 @@ impl Http {
             let response = request.send().await.with_context(|| what.clone())?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
             let bytes = response.bytes().await?;
-            Ok(Answer { status, headers, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) })
+            Ok(Answer {
+                status,
+                headers,
+                body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+                text: String::from_utf8_lossy(&bytes).into_owned(),
+            })
         })
         .await
     }

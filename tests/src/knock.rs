@@ -138,6 +138,7 @@ fn refusal(response: &Response) -> Refused {
     Answer {
         status: response.status().as_u16(),
         headers: response.headers().clone(),
+        text: String::from_utf8_lossy(body).into_owned(),
         body: serde_json::from_slice(body).unwrap_or(Value::Null),
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use gc_access::{Access, Permission, Role, Secret, SupportCode};
 use gc_store::{
-    AuditFilter, ConsentState, EndsLogins, NewAudit, NewCode, NewUser, SessionChange, SessionFilter, Status, Store,
-    StoreError, UserChange, UserRow,
+    AuditFilter, ConsentState, EndsLogins, Factor, NewAudit, NewCode, NewUser, SessionChange, SessionFilter, Status,
+    Store, StoreError, UserChange, UserRow,
 };
 use gc_tests::TestDatabase;
 use serde_json::json;
@@ -359,9 +359,9 @@ mod checks {
         user(&store, "root", Role::Admin).await?;
         let ada = user(&store, "ada", Role::Operator).await?;
         let secret = |byte| Secret::random("", &[byte; 32]).hash();
-        let first = store.add_login(&ada, secret(1), NOW, NOW + 1000).await?.context("refused")?.id;
+        let first = store.add_login(&ada, Factor::None, secret(1), NOW, NOW + 1000).await?.context("refused")?.id;
         ensure!(store.user(ada.id).await?.context("gone")?.last_login_at == Some(NOW));
-        let second = store.add_login(&ada, secret(2), NOW, NOW + 2000).await?.context("refused")?.id;
+        let second = store.add_login(&ada, Factor::None, secret(2), NOW, NOW + 2000).await?.context("refused")?.id;
         let found = store.login(secret(1), NOW + 999).await?.context("not found")?;
         ensure!(found.id == first && found.user_id == ada.id && found.expires_at == NOW + 1000, "{found:?}");
         ensure!(store.login(secret(1), NOW + 1000).await?.is_none(), "an expired login holds");
@@ -372,7 +372,7 @@ mod checks {
         ensure!(store.login(secret(1), NOW).await?.is_none() && store.login(secret(2), NOW).await?.is_some());
         store.remove_expired_logins(NOW + 2000).await?;
         ensure!(store.login_by_id(second, NOW).await?.is_none(), "an expired login stays in the table");
-        let third = store.add_login(&ada, secret(4), NOW, NOW + 1000).await?.context("refused")?;
+        let third = store.add_login(&ada, Factor::None, secret(4), NOW, NOW + 1000).await?.context("refused")?;
         store.remove_login(third.id).await?;
         ensure!(store.login(secret(4), NOW).await?.is_none());
         // Somebody whose password was right a moment ago, and is not now.
@@ -384,11 +384,17 @@ mod checks {
         };
         ensure!(store.change_user(ada.id, reset.clone()).await?.is_some());
         ensure!(store.change_user(ada.id, reset).await?.is_none(), "an old hash still counts");
-        ensure!(store.add_login(&ada, secret(5), NOW, NOW + 1000).await?.is_none(), "an old password lets in");
+        ensure!(
+            store.add_login(&ada, Factor::None, secret(5), NOW, NOW + 1000).await?.is_none(),
+            "an old password lets in"
+        );
         let fresh = store.user(ada.id).await?.context("gone")?;
         let disable = UserChange { enabled: Some(false), ..Default::default() };
         store.change_user(ada.id, disable).await?;
-        ensure!(store.add_login(&fresh, secret(6), NOW, NOW + 1000).await?.is_none(), "a disabled user gets in");
+        ensure!(
+            store.add_login(&fresh, Factor::None, secret(6), NOW, NOW + 1000).await?.is_none(),
+            "a disabled user gets in"
+        );
         Ok(())
     }
 

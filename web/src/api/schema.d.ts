@@ -109,6 +109,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Have a second factor from now on, in place of the one before. */
+        put: operations["set_second_factor"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/second-factor/propose": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Propose a second factor. */
+        post: operations["propose_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/second-factor/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have no second factor any more. */
+        post: operations["remove_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/codes": {
         parameters: {
             query?: never;
@@ -449,6 +500,11 @@ export interface components {
             password?: string | null;
             /** @description Replaces all permissions beside the role's. */
             permissions?: string[] | null;
+            /**
+             * @description True takes the second factor away, for whoever has lost the device and
+             *     the recovery codes.
+             */
+            reset_second_factor?: boolean;
             role?: string | null;
         };
         /** @description A code, as its creator sees it. */
@@ -642,6 +698,8 @@ export interface components {
                 permissions: string[];
                 /** @description `admin`, `operator`, `viewer` or `end_user`. */
                 role: string;
+                /** @description Whether a one-time code is due beside the password. */
+                second_factor: boolean;
                 username: string;
             }[];
             /** @description Give it back as `after` for what follows. */
@@ -657,7 +715,10 @@ export interface components {
         };
         /** @description Who wants in. */
         Login: {
-            /** @description Second factor, when it is due. */
+            /**
+             * @description The code that the authenticator shows, or a recovery code; where it is due and missing, the answer is 401
+             *     with `OTP_REQUIRED`.
+             */
             otp?: string | null;
             password: string;
             username: string;
@@ -688,6 +749,24 @@ export interface components {
             technician_name?: string | null;
             valid: boolean;
         };
+        /**
+         * @description A secret for an authenticator. Nothing is kept of it before a code of it was
+         *     shown.
+         */
+        Proposal: {
+            /** @description In base32, for typing. */
+            secret: string;
+            /** @description For a picture that authenticators read. */
+            uri: string;
+        };
+        /** @description Shown once, for when the device is lost. */
+        RecoveryCodes: {
+            recovery_codes: string[];
+        };
+        /** @description Who it is. */
+        RemoveSecondFactor: {
+            current_password: string;
+        };
         /** @description One session. */
         Session: {
             accepted_access?: string | null;
@@ -715,6 +794,14 @@ export interface components {
             state: string;
             technician_name: string;
             viewers: components["schemas"]["Watching"][];
+        };
+        /** @description The proposal, and that it is in the authenticator. */
+        SetSecondFactor: {
+            current_password: string;
+            /** @description The code that the authenticator shows. */
+            otp: string;
+            /** @description The proposed secret. */
+            secret: string;
         };
         /** @description The first administrator. */
         Setup: {
@@ -745,6 +832,8 @@ export interface components {
             permissions: string[];
             /** @description `admin`, `operator`, `viewer` or `end_user`. */
             role: string;
+            /** @description Whether a one-time code is due beside the password. */
+            second_factor: boolean;
             username: string;
         };
         /** @description What runs here. */
@@ -1028,6 +1117,141 @@ export interface operations {
                 };
             };
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetSecondFactor"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    propose_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposal"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RemoveSecondFactor"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -6,6 +6,7 @@ import { answer, api, type User } from "../api/client";
 import { Failure, useTitle } from "../ui/parts";
 import { Shell } from "../ui/shell";
 import { ROLES } from "./roles";
+import { SecondFactor } from "./second-factor";
 
 export function AccountPage() {
   return <Shell>{(user) => <Account user={user} />}</Shell>;
@@ -50,6 +51,7 @@ function Account({ user }: { user: User }) {
         {change.isSuccess ? <p role="status">The password is changed.</p> : null}
         <div className="row"><button className="button primary" disabled={change.isPending}>{change.isPending ? "Saving…" : "Change password"}</button></div>
       </form>
+      <SecondFactor user={user} />
     </>
   );
 }

@@ -2,7 +2,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useRouter, useSearch } from "@tanstack/react-router";
 import { useState, type FormEvent } from "react";
 
-import { answer, api, type User } from "../api/client";
+import { answer, api, ApiFailure, type User } from "../api/client";
 import { Failure, useTitle } from "../ui/parts";
 import { NewPassword } from "./new-password";
 
@@ -13,18 +13,22 @@ export function LoginPage() {
   const queries = useQueryClient();
   const [username, setUsername] = useState("");
   const [password, setPassword] = useState("");
+  const [otp, setOtp] = useState("");
   const [due, setDue] = useState<User | null>(null);
   const enter = async () => {
     queries.clear();
     await router.navigate({ href: to ?? "/" });
   };
   const login = useMutation({
-    mutationFn: () => answer(api.POST("/api/auth/login", { body: { username, password } })),
+    mutationFn: () => answer(api.POST("/api/auth/login", { body: { username, password, ...(otp ? { otp } : {}) } })),
     onSuccess: (result) => {
       if (result.user.must_change_password) setDue(result.user);
       else void enter();
     },
   });
+  const code = login.error instanceof ApiFailure ? login.error.code : "";
+  const [factor, setFactor] = useState(false);
+  if (!factor && code === "OTP_REQUIRED") setFactor(true);
   if (due) return <NewPassword current={password} done={enter} />;
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -43,7 +47,13 @@ export function LoginPage() {
           <label htmlFor="password">Password</label>
           <input id="password" type="password" value={password} onChange={(e) => setPassword(e.target.value)} autoComplete="current-password" required />
         </div>
-        <Failure error={login.error} />
+        {factor ? (
+          <div className="field">
+            <label htmlFor="otp">Code from your authenticator, or a recovery code</label>
+            <input id="otp" className="mono" value={otp} onChange={(e) => setOtp(e.target.value)} autoComplete="one-time-code" required autoFocus />
+          </div>
+        ) : null}
+        <Failure error={code === "OTP_REQUIRED" ? null : login.error} />
         <button className="button primary" disabled={login.isPending}>{login.isPending ? "Logging in…" : "Log in"}</button>
         <p className="muted">Got a support code from a technician? <a href="/join">Enter it here.</a></p>
       </form>

@@ -11,6 +11,7 @@ export interface UserValues {
   role: string;
   password?: string;
   permissions?: string[];
+  reset_second_factor?: boolean;
 }
 
 /** What can be granted beside a role, in words. */
@@ -40,11 +41,12 @@ export function UserForm({ user, me, error, saving, save, cancel }: Props) {
   const [role, setRole] = useState(user?.role ?? "operator");
   const [granted, setGranted] = useState(() => new Set(user?.permissions ?? []));
   const [password, setPassword] = useState("");
+  const [resetFactor, setResetFactor] = useState(false);
   const bundle = BUNDLES[role] ?? [];
   const submit = (event: FormEvent) => {
     event.preventDefault();
     const permissions = role === "end_user" ? [] : [...granted].filter((permission) => !bundle.includes(permission));
-    save({ username, display_name: name, role, permissions, ...(password ? { password } : {}) });
+    save({ username, display_name: name, role, permissions, ...(password ? { password } : {}), ...(resetFactor ? { reset_second_factor: true } : {}) });
   };
   const toggle = (permission: string) => {
     const next = new Set(granted);
@@ -94,6 +96,12 @@ export function UserForm({ user, me, error, saving, save, cancel }: Props) {
           At least 10 characters. They choose one of their own at the next login.{user ? " A reset ends their logins." : ""}
         </span>
       </div>
+      {user?.second_factor ? (
+        <label className="check">
+          <input type="checkbox" checked={resetFactor} onChange={() => setResetFactor(!resetFactor)} />
+          Take the second factor away: they have lost the phone and the recovery codes
+        </label>
+      ) : null}
       <Failure error={error} />
       <div className="row">
         <button className="button primary" disabled={saving}>{saving ? "Saving…" : "Save"}</button>

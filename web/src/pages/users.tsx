@@ -21,10 +21,10 @@ function Users({ me }: { me: User }) {
   const changed = () => void queries.invalidateQueries({ queryKey: ["users"] });
   const save = useMutation({
     mutationFn: async ({ user, values }: { user: User | "new"; values: UserValues }) => {
-      if (user === "new") await answer(api.POST("/api/users", { body: { ...values, password: values.password ?? "" } }));
+      const { username, reset_second_factor, ...change } = values;
+      if (user === "new") await answer(api.POST("/api/users", { body: { ...change, username, password: values.password ?? "" } }));
       else {
-        const { username: _, ...change } = values;
-        await answer(api.PATCH("/api/users/{id}", { params: { path: { id: user.id } }, body: change }));
+        await answer(api.PATCH("/api/users/{id}", { params: { path: { id: user.id } }, body: { ...change, reset_second_factor } }));
       }
     },
     onSuccess: () => setEditing(null),

@@ -7,6 +7,7 @@ use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter}
 use uuid::Uuid;
 
 use crate::entity::{login_token, user};
+use crate::second_factor::{Factor, spend};
 use crate::{Millis, Result, Store, tenancy};
 
 /// A login that holds.
@@ -22,14 +23,16 @@ pub struct LoginToken {
 
 impl Store {
     /// Remember a login of `user`, whose password was verified against the
-    /// hash in that row. `None` when the row says otherwise by now: disabled,
-    /// removed, or with another password.
+    /// hash in that row, and who showed this second factor. `None` when the row
+    /// says otherwise by now: disabled, removed, with another password, or the
+    /// factor was used before.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn add_login(
         &self,
         user: &user::Model,
+        factor: Factor,
         hash: SecretHash,
         now: Millis,
         expires_at: Millis,
@@ -44,6 +47,9 @@ impl Store {
             .filter(user::Column::DeletedAt.is_null())
             .filter(user::Column::PasswordHash.eq(&user.password_hash));
         if still.exec(&tx).await?.rows_affected != 1 {
+            return Ok(None);
+        }
+        if !spend(&tx, user, factor).await? {
             return Ok(None);
         }
         let row = login_token::ActiveModel {

@@ -8,6 +8,7 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, Pagin
 use uuid::Uuid;
 
 use crate::entity::{permission, user};
+use crate::second_factor::remove_codes;
 use crate::tokens::remove_logins;
 use crate::{Millis, Result, Store, StoreError, tenancy};
 
@@ -57,6 +58,8 @@ pub struct UserChange {
     pub must_change_password: Option<bool>,
     /// Only where the password is still this one; else nothing changes.
     pub only_if_hash: Option<String>,
+    /// Take the second factor away.
+    pub without_second_factor: bool,
     /// Which logins end with it, in the same step.
     pub ends_logins: EndsLogins,
     /// Remove the user.
@@ -93,6 +96,7 @@ impl Store {
             password_hash: Set(new.password_hash),
             enabled: Set(true),
             mfa_secret: Set(None),
+            mfa_last_step: Set(None),
             must_change_password: Set(new.must_change_password),
             created_at: Set(now),
             last_login_at: Set(None),
@@ -197,6 +201,11 @@ impl Store {
         }
         if let Some(must) = change.must_change_password {
             row.must_change_password = Set(must);
+        }
+        if change.without_second_factor {
+            row.mfa_secret = Set(None);
+            row.mfa_last_step = Set(None);
+            remove_codes(&tx, id).await?;
         }
         if let Some(at) = change.deleted_at {
             row.deleted_at = Set(Some(at));

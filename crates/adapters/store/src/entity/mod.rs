@@ -6,6 +6,7 @@ pub mod event;
 pub mod invitation;
 pub mod login_token;
 pub mod permission;
+pub mod recovery_code;
 pub mod session;
 pub mod setting;
 pub mod user;

@@ -16,6 +16,7 @@ pub struct Model {
     pub password_hash: String,
     pub enabled: bool,
     pub mfa_secret: Option<String>,
+    pub mfa_last_step: Option<i64>,
     pub must_change_password: bool,
     pub created_at: i64,
     pub last_login_at: Option<i64>,

@@ -1,6 +1,7 @@
 //! The schema, step by step. A step that was released is never edited.
 
 mod m0001_first;
+mod m0002_second_factor;
 
 use sea_orm_migration::prelude::*;
 
@@ -10,6 +11,6 @@ pub(crate) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_first::Migration)]
+        vec![Box::new(m0001_first::Migration), Box::new(m0002_second_factor::Migration)]
     }
 }

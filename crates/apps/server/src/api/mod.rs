@@ -7,6 +7,7 @@ mod events;
 mod health;
 mod invitations;
 mod password;
+mod second_factor;
 mod session;
 mod session_list;
 mod setup;
@@ -73,6 +74,9 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(password::logout))
         .routes(routes!(password::me))
         .routes(routes!(password::change_password))
+        .routes(routes!(second_factor::propose))
+        .routes(routes!(second_factor::set))
+        .routes(routes!(second_factor::remove))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::change, users::remove))
         .routes(routes!(users::colleagues))

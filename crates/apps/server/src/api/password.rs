@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse};
 use gc_access::Secret;
-use gc_store::{EndsLogins, Millis, NewAudit, UserChange};
+use gc_store::{EndsLogins, Factor, Millis, NewAudit, UserChange, UserRow};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -16,7 +16,7 @@ use super::users::check_username;
 use crate::address::ClientAddress;
 use crate::app::App;
 use crate::auth::caller::{AnyCaller, COOKIE, LOGIN_PREFIX};
-use crate::auth::password;
+use crate::auth::{password, second_factor};
 use crate::error::{ApiError, ErrorBody};
 use crate::request::Body;
 
@@ -29,8 +29,8 @@ const LIFETIME: Millis = 24 * 60 * 60 * 1000;
 pub(crate) struct Login {
     username: String,
     password: String,
-    /// Second factor, when it is due.
-    #[expect(dead_code, reason = "accepted for clients that always send it; no user has a second factor yet")]
+    /// The code that the authenticator shows, or a recovery code; where it is due and missing, the answer is 401
+    /// with `OTP_REQUIRED`.
     otp: Option<String>,
 }
 
@@ -61,23 +61,26 @@ pub(crate) async fn login(
     let right = password::verify(wanted.password, user.as_ref().map(|user| user.password_hash.clone())).await?;
     let now = app.clock.wall();
     let token = Secret::random(LOGIN_PREFIX, &crate::random::bits()?);
-    // Disabled or reset while the password was looked at: the row decides.
-    let added = match &user {
-        Some(user) if right && user.enabled => app.store.add_login(user, token.hash(), now, now + LIFETIME).await?,
-        _ => None,
+    let Some(user) = user.filter(|user| right && user.enabled) else {
+        failed(&app, client, &wanted.username, "password").await;
+        return Err(wrong_login());
     };
-    let (Some(user), Some(_)) = (user, added) else {
-        app.audit(NewAudit {
-            event: "login_failed",
-            target: Some(gc_protocol::limits::displayable(&wanted.username, 64)),
-            outcome: Some("refused"),
-            ip_address: Some(client.0.to_string()),
-            ..Default::default()
-        })
-        .await;
-        let detail = "The user name or the password is wrong.";
-        return Err(ApiError::new(StatusCode::UNAUTHORIZED, "LOGIN_FAILED", detail));
+    let factor = match &user.mfa_secret {
+        None => Factor::None,
+        Some(secret) => second_factor_of(&app, client, &user, secret, wanted.otp.as_deref()).await?,
     };
+    // Disabled, reset, or the code used, while the password was looked at: the
+    // row decides.
+    if app.store.add_login(&user, factor, token.hash(), now, now + LIFETIME).await?.is_none() {
+        if factor != Factor::None {
+            app.limits.second_factor_result(user.id, false);
+            failed(&app, client, &wanted.username, "second_factor").await;
+            return Err(wrong_code());
+        }
+        failed(&app, client, &wanted.username, "password").await;
+        return Err(wrong_login());
+    }
+    app.limits.second_factor_result(user.id, true);
     app.audit(NewAudit {
         event: "login",
         actor_id: Some(user.id),
@@ -94,6 +97,49 @@ pub(crate) async fn login(
         user: User::new(user, &permissions),
     };
     Ok((AppendHeaders([(header::SET_COOKIE, cookie)]), Json(answer)))
+}
+
+/// What was shown as second factor. Whoever guesses is stopped for a while,
+/// from wherever they come: they know the password.
+async fn second_factor_of(
+    app: &App,
+    client: ClientAddress,
+    user: &UserRow,
+    secret: &str,
+    otp: Option<&str>,
+) -> Result<Factor, ApiError> {
+    let Some(otp) = otp.filter(|otp| !otp.trim().is_empty()) else {
+        let detail = "Enter the code that your authenticator shows.";
+        return Err(ApiError::new(StatusCode::UNAUTHORIZED, "OTP_REQUIRED", detail));
+    };
+    app.limits.second_factor(user.id)?;
+    if let Some(factor) = second_factor::factor(&Secret::new(secret), otp, app.clock.wall()) {
+        return Ok(factor);
+    }
+    app.limits.second_factor_result(user.id, false);
+    failed(app, client, &user.username, "second_factor").await;
+    Err(wrong_code())
+}
+
+fn wrong_login() -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, "LOGIN_FAILED", "The user name or the password is wrong.")
+}
+
+fn wrong_code() -> ApiError {
+    let detail = "This code is not the one that is due, or was used before. Wait for the next one.";
+    ApiError::new(StatusCode::UNAUTHORIZED, "OTP_INVALID", detail)
+}
+
+async fn failed(app: &App, client: ClientAddress, username: &str, reason: &str) {
+    app.audit(NewAudit {
+        event: "login_failed",
+        target: Some(gc_protocol::limits::displayable(username, 64)),
+        outcome: Some("refused"),
+        details: Some(serde_json::json!({ "reason": reason })),
+        ip_address: Some(client.0.to_string()),
+        ..Default::default()
+    })
+    .await;
 }
 
 /// Log out: the login and every viewer token minted under it end.

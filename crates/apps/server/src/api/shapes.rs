@@ -28,6 +28,8 @@ pub(crate) struct User {
     pub(crate) permissions: Vec<String>,
     pub(crate) enabled: bool,
     pub(crate) must_change_password: bool,
+    /// Whether a one-time code is due beside the password.
+    pub(crate) second_factor: bool,
     #[schema(format = DateTime)]
     pub(crate) created_at: String,
     #[schema(format = DateTime)]
@@ -44,6 +46,7 @@ impl User {
             permissions: permissions.list().into_iter().map(|permission| permission.as_str().to_owned()).collect(),
             enabled: row.enabled,
             must_change_password: row.must_change_password,
+            second_factor: row.mfa_secret.is_some(),
             created_at: at(row.created_at),
             last_login_at: row.last_login_at.map(at),
         }

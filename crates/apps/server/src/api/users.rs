@@ -146,6 +146,10 @@ pub(crate) struct ChangeUser {
     /// Replaces all permissions beside the role's.
     permissions: Option<Vec<String>>,
     enabled: Option<bool>,
+    /// True takes the second factor away, for whoever has lost the device and
+    /// the recovery codes.
+    #[serde(default)]
+    reset_second_factor: bool,
     /// A new password; the user has to choose another at next login.
     password: Option<String>,
 }
@@ -175,13 +179,18 @@ pub(crate) async fn change(
     let role = wanted.role.as_deref().map(check_role).transpose()?;
     let permissions = wanted.permissions.as_deref().map(check_permissions).transpose()?;
     let given = permissions.clone().unwrap_or_else(|| before.list());
-    require_cover(&caller, &Permissions::new(role.unwrap_or(before.role()), given))?;
+    let after = Permissions::new(role.unwrap_or(before.role()), given);
+    require_cover(&caller, &after)?;
+    // What is said and changes nothing throws nobody out.
+    let same = after.role() == before.role() && after.list() == before.list();
+    let (role, permissions) = if same { (None, None) } else { (role, permissions) };
     let changed = [
         ("display_name", wanted.display_name.is_some()),
         ("role", role.is_some()),
         ("permissions", permissions.is_some()),
         ("enabled", wanted.enabled.is_some()),
         ("password", password_hash.is_some()),
+        ("second_factor", wanted.reset_second_factor),
     ];
     let changed: Vec<&str> = changed.iter().filter(|(_, changed)| *changed).map(|(name, _)| *name).collect();
     let change = UserChange {
@@ -191,6 +200,7 @@ pub(crate) async fn change(
         enabled: wanted.enabled,
         must_change_password: password_hash.is_some().then_some(true),
         password_hash,
+        without_second_factor: wanted.reset_second_factor,
         ends_logins: if ends_logins { EndsLogins::All } else { EndsLogins::None },
         ..Default::default()
     };
