@@ -49,6 +49,7 @@ on_both!(
     sessions_come_in_pages => postgres_sessions_come_in_pages,
     the_trail_is_kept_and_paged => postgres_the_trail_is_kept_and_paged,
     logins_end_at_their_time => postgres_logins_end_at_their_time,
+    second_factors_are_spent_once => postgres_second_factors_are_spent_once,
     invitations_are_there_once => postgres_invitations_are_there_once,
     opening_again_changes_nothing => postgres_opening_again_changes_nothing,
 );
@@ -352,6 +353,41 @@ mod checks {
         ensure!(store.audit_trail(rest).await?.len() == 3);
         ensure!(all[0].session_id.is_none() && all[1].event_type == "viewer_left");
         ensure!(all[1].viewer_name.as_deref() == Some("Ada") && all[1].ip_address.as_deref() == Some("2001:db8::1"));
+        Ok(())
+    }
+
+    pub(super) async fn second_factors_are_spent_once(store: Store) -> Result<()> {
+        user(&store, "root", Role::Admin).await?;
+        let plain = user(&store, "ada", Role::Operator).await?;
+        let login = async |user: &UserRow, factor| {
+            let token = Secret::random("", Uuid::now_v7().as_bytes().repeat(2).as_slice().try_into()?).hash();
+            anyhow::Ok(store.add_login(user, factor, token, NOW, NOW + 1000).await?.is_some())
+        };
+        let recovery = [Secret::new("one").hash(), Secret::new("two").hash()];
+        let secret = Secret::new("JBSWY3DPEHPK3PXP");
+        ensure!(login(&plain, Factor::None).await?, "without a second factor none is due");
+        ensure!(!store.set_second_factor(plain.id, "another password", &secret, 7, &recovery).await?);
+        ensure!(store.set_second_factor(plain.id, &plain.password_hash, &secret, 7, &recovery).await?);
+        let ada = store.user(plain.id).await?.context("gone")?;
+        for (factor, expected) in [
+            (Factor::None, false),
+            (Factor::Step(7), false),
+            (Factor::Step(8), true),
+            (Factor::Step(8), false),
+            (Factor::Recovery(recovery[0]), true),
+            (Factor::Recovery(recovery[0]), false),
+            (Factor::Recovery(Secret::new("three").hash()), false),
+        ] {
+            ensure!(login(&ada, factor).await? == expected, "{factor:?}");
+        }
+        // Of sixteen that show the same one, one gets in.
+        let tries = (0..16).map(|_| login(&ada, Factor::Step(9)));
+        let won = futures_util::future::join_all(tries).await;
+        ensure!(won.iter().filter(|won| matches!(won, Ok(true))).count() == 1, "{won:?}");
+        // Taken away, nothing of it serves; whoever looked before is looked at anew.
+        store.change_user(ada.id, UserChange { without_second_factor: true, ..Default::default() }).await?;
+        ensure!(!login(&ada, Factor::Step(10)).await? && !login(&ada, Factor::Recovery(recovery[1])).await?);
+        ensure!(login(&plain, Factor::None).await?);
         Ok(())
     }
 

@@ -102,6 +102,62 @@ fn users_come_change_and_go() -> Result<()> {
     picture(&browser, "audit-empty")
 }
 
+/// What an authenticator shows for this key, so many steps from now.
+fn code(key: &str, steps: i64) -> Result<String> {
+    let secret = totp_rs::Secret::try_from_base32(key).map_err(|_| anyhow::anyhow!("{key:?} is no key"))?;
+    let codes = totp_rs::Builder::new().with_secret(secret).build().map_err(|_| anyhow::anyhow!("no secret"))?;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
+    Ok(codes.generate(now.saturating_add_signed(steps * 30)).to_string())
+}
+
+#[test]
+fn a_second_factor_is_set_up_and_asked_for() -> Result<()> {
+    let server = Server::start()?;
+    let browser = Browser::start()?;
+    browser.login(&server.url, &server.admin)?;
+    browser.run("click_link", json!({ "name": "Ada Lovelace" }))?;
+    browser.run("click_button", json!({ "name": "Set up an authenticator" }))?;
+    browser.run("wait_selector", json!({ "selector": "svg.picture" }))?;
+    let key = browser.run("text", json!({ "selector": ".key" }))?;
+    let key = key.as_str().context("no key")?.replace(' ', "");
+    picture(&browser, "factor")?;
+    axe(&browser)?;
+    let turn_on = |otp: &str| -> Result<()> {
+        browser.run("fill", json!({ "label": "Code that the app shows", "text": otp }))?;
+        browser.run("fill", json!({ "label": "Your password", "text": server.admin.password }))?;
+        browser.run("click_button", json!({ "name": "Turn on" })).map(drop)
+    };
+    turn_on("1")?;
+    browser.run("wait_text", json!({ "text": "The code is not the one that is due" }))?;
+    turn_on(&code(&key, -1)?)?;
+    browser.run("wait_text", json!({ "text": "The second factor is on" }))?;
+    picture(&browser, "recovery")?;
+    axe(&browser)?;
+    let recovery = browser.run("text", json!({ "selector": ".recovery li" }))?;
+    browser.run("click_button", json!({ "name": "I have kept them" }))?;
+    browser.run("wait_text", json!({ "text": "a code from your authenticator is due" }))?;
+
+    browser.run("click_button", json!({ "name": "Log out" }))?;
+    let password = || -> Result<()> {
+        browser.run("wait_selector", json!({ "selector": "#password" }))?;
+        browser.run("fill", json!({ "label": "User name", "text": server.admin.username }))?;
+        browser.run("fill", json!({ "label": "Password", "text": server.admin.password }))?;
+        browser.run("click_button", json!({ "name": "Log in" }))?;
+        browser.run("wait_selector", json!({ "selector": "#otp:focus" })).map(drop)
+    };
+    password()?;
+    picture(&browser, "login-factor")?;
+    axe(&browser)?;
+    // By the keyboard alone, as after typing it from the phone.
+    browser.run("type", json!({ "text": format!("{}\n", code(&key, 0)?) }))?;
+    browser.run("wait_text", json!({ "text": "Nobody is connected" }))?;
+    browser.run("click_button", json!({ "name": "Log out" }))?;
+    password()?;
+    browser.run("type", json!({ "text": format!("{}\n", recovery.as_str().context("no recovery code")?) }))?;
+    browser.run("wait_text", json!({ "text": "Nobody is connected" }))?;
+    Ok(())
+}
+
 #[test]
 fn whoever_may_not_sees_no_pages_for_it() -> Result<()> {
     let server = Server::start()?;
