@@ -23,12 +23,20 @@ impl Agent {
     /// # Errors
     /// When the server offers none or it does not start.
     pub fn start(server: &Server, display: &Display, code: &str) -> Result<Self> {
+        Self::start_with(server, display, code, &[])
+    }
+
+    /// The same with something more in its environment.
+    ///
+    /// # Errors
+    /// When the server offers none or it does not start.
+    pub fn start_with(server: &Server, display: &Display, code: &str, environment: &[(&str, &str)]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let archive = folder.path().join("GuruConnect.tar.gz");
         std::fs::write(&archive, server.download("linux")?)?;
         let unpacked = Command::new("tar").arg("xzf").arg(&archive).arg("-C").arg(folder.path()).status()?;
         ensure!(unpacked.success(), "the archive cannot be unpacked");
-        Self::start_program(&folder.path().join("GuruConnect"), display, code)
+        Self::run(&folder.path().join("GuruConnect"), display, code, environment)
     }
 
     /// Give this program the code by its name, and start it.
@@ -36,11 +44,16 @@ impl Agent {
     /// # Errors
     /// When it does not start.
     pub fn start_program(program: &Path, display: &Display, code: &str) -> Result<Self> {
+        Self::run(program, display, code, &[])
+    }
+
+    fn run(program: &Path, display: &Display, code: &str, environment: &[(&str, &str)]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join(format!("GuruConnect-{code}"));
         std::fs::copy(program, &path)?;
         let log = std::fs::File::create(folder.path().join("agent.log"))?;
-        let child = Child::spawn(display.command(&path).stdout(Stdio::null()).stderr(log))?;
+        let child =
+            Child::spawn(display.command(&path).envs(environment.iter().copied()).stdout(Stdio::null()).stderr(log))?;
         Ok(Self { child, path, folder })
     }
 
