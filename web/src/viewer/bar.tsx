@@ -10,7 +10,7 @@ import { Failure } from "../ui/parts";
 import type { Connection } from "./connection";
 import type { TypingMode } from "./keyboard";
 import type { Scale } from "./stage";
-import { controllerName } from "./state";
+import { controllerName, type ViewerState } from "./state";
 
 interface Props {
   /** Where the host key leads. */
@@ -65,14 +65,15 @@ export function Bar(props: Props) {
   const confirmEnd = () => {
     if (confirm(`End the session${others > 0 ? ` for you and ${others} other${others > 1 ? "s" : ""}` : ""}? The person’s computer is released at once.`)) end.mutate();
   };
+  const over = state.phase === "ended";
   const mayEnd = session?.created_by === me.data?.id || (me.data?.permissions.includes("manage_sessions") ?? false);
   return (
     <div className="viewer-bar" role="toolbar" aria-label="Session" ref={bar} onKeyDown={(e) => { if (e.key === "Escape" && !e.defaultPrevented) enter(); }}>
       <span className="handle" aria-hidden="true" />
       <Link to="/" className="button plain" aria-label="Back to sessions" title="Back to sessions"><ArrowLeft aria-hidden="true" /></Link>
       <span className="machine" title={[state.machine, state.system].filter(Boolean).join(" · ")}>{state.machine || session?.machine?.hostname || "…"}</span>
-      {inControl ? <span className="badge"><Hand size={13} aria-hidden="true" /> You control</span> : <span className="badge watch"><Eye size={13} aria-hidden="true" /> View only</span>}
-      {state.access === "view_only" && mayControl ? (
+      <Standing phase={state.phase} inControl={inControl} />
+      {state.access === "view_only" && mayControl && !over ? (
         <button className="button" onClick={() => ask.mutate()} disabled={ask.isPending || state.asking || state.phase !== "live"}>
           {state.asking ? "Asking the person…" : "Ask for control"}
         </button>
@@ -126,7 +127,7 @@ export function Bar(props: Props) {
                 {person.name}{person.viewer === state.viewer ? " (you)" : ""} <span className="muted">{person.viewer === state.controller ? "in control" : "watching"}</span>
               </span>
             ))}
-            {mayEnd ? <Invite id={id} /> : null}
+            {mayEnd && !over ? <Invite id={id} /> : null}
           </>
         )}
       </Menu>
@@ -137,9 +138,18 @@ export function Bar(props: Props) {
       {document.fullscreenEnabled ? <button className="button" onClick={toggleFull} aria-label={full ? "Leave full screen" : "Full screen"} title={full ? "Leave full screen" : "Full screen"}>
         {full ? <Minimize aria-hidden="true" /> : <Maximize aria-hidden="true" />}
       </button> : null}
-      {mayEnd ? <button className="button danger" onClick={confirmEnd} disabled={end.isPending}><Power aria-hidden="true" /> End</button> : null}
+      {mayEnd && !over ? <button className="button danger" onClick={confirmEnd} disabled={end.isPending}><Power aria-hidden="true" /> End</button> : null}
     </div>
   );
+}
+
+/** What this viewer is just now; nothing where the picture is not live. */
+function Standing({ phase, inControl }: { phase: ViewerState["phase"]; inControl: boolean }) {
+  if (phase === "ended") return <span className="badge">Ended</span>;
+  if (phase === "connecting") return null;
+  if (phase !== "live") return <span className="badge watch">Line lost</span>;
+  if (inControl) return <span className="badge"><Hand size={13} aria-hidden="true" /> You control</span>;
+  return <span className="badge watch"><Eye size={13} aria-hidden="true" /> View only</span>;
 }
 
 function Menu({ label, title, hideLabel, icon, children }: { label: string; title?: string; hideLabel?: boolean; icon: ReactNode; children: (close: () => void) => ReactNode }) {
