@@ -1,6 +1,7 @@
 //! Back-up and restore of everything that a server with the embedded database
 //! keeps: one archive.
 
+use std::fs::File;
 use std::path::{Component, Path};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -19,16 +20,20 @@ pub async fn back_up(data: &Path, output: &Path) -> Result<()> {
     ensure!(!output.exists(), "{} exists already", output.display());
     let database = data.join(DATABASE);
     ensure!(database.is_file(), "there is no embedded database in {}", data.display());
-    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+    // Beside the archive, where there has to be room anyway; gone again with
+    // whatever goes wrong.
+    let beside = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = tempfile::tempdir_in(beside).with_context(|| format!("cannot write in {}", beside.display()))?;
     let copy = folder.path().join(DATABASE);
     gc_store::copy_sqlite(&database, &copy).await.context("the database cannot be copied")?;
-    let archive = pack(data, &copy)?;
     // Whoever reads it reads every secret of this server.
-    keys::write(output, &archive)
+    let archive = folder.path().join("archive");
+    pack(data, &copy, keys::private(&archive)?)?;
+    std::fs::rename(&archive, output).with_context(|| format!("cannot write {}", output.display()))
 }
 
-fn pack(data: &Path, database: &Path) -> Result<Vec<u8>> {
-    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
+fn pack(data: &Path, database: &Path, file: File) -> Result<()> {
+    let mut archive = tar::Builder::new(GzEncoder::new(file, Compression::default()));
     archive.append_path_with_name(database, DATABASE)?;
     for entry in std::fs::read_dir(data).with_context(|| format!("cannot read {}", data.display()))? {
         let entry = entry?;
@@ -44,7 +49,8 @@ fn pack(data: &Path, database: &Path) -> Result<Vec<u8>> {
             archive.append_path_with_name(entry.path(), name)?;
         }
     }
-    Ok(archive.into_inner()?.finish()?)
+    archive.into_inner()?.finish()?.sync_all()?;
+    Ok(())
 }
 
 /// Lay the archive `input` out in `data`, which has to be empty or absent.
@@ -59,7 +65,7 @@ pub fn restore(input: &Path, data: &Path) -> Result<()> {
     partial.push(".restoring");
     let partial = Path::new(&partial);
     ensure!(!partial.exists(), "{} is left from an attempt before: remove it", partial.display());
-    let file = std::fs::File::open(input).with_context(|| format!("cannot read {}", input.display()))?;
+    let file = File::open(input).with_context(|| format!("cannot read {}", input.display()))?;
     let laid_out = unpack(file, partial);
     if let Err(error) = laid_out {
         // What is incomplete must not be taken for a server's data.
@@ -72,7 +78,7 @@ pub fn restore(input: &Path, data: &Path) -> Result<()> {
     std::fs::rename(partial, data).with_context(|| format!("cannot make {}", data.display()))
 }
 
-fn unpack(file: std::fs::File, folder: &Path) -> Result<()> {
+fn unpack(file: File, folder: &Path) -> Result<()> {
     crate::serve::prepare_folder(folder)?;
     let mut archive = tar::Archive::new(GzDecoder::new(file));
     archive.set_overwrite(false);

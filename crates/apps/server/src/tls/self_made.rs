@@ -25,7 +25,10 @@ const LIFE: Duration = Duration::days(3650);
 /// names: whoever has told a browser to trust it need not do so again.
 pub(super) fn resolver(config: &Config, identity: &SigningKey) -> Result<Arc<dyn ResolvesServerCert>> {
     let names = hosts(config);
-    let tag: String = Sha256::digest(names.join("\n")).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    // Another identity or other names want another certificate.
+    let mut tag = Sha256::new_with_prefix(identity.verifying_key().as_bytes());
+    tag.update(names.join("\n"));
+    let tag: String = tag.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     let chain = config.data.join(format!("self-made-{tag}.crt"));
     let key = config.data.join(format!("self-made-{tag}.key"));
     if !(chain.exists() && key.exists()) {
