@@ -41,7 +41,7 @@ async fn a_line_that_was_cut_is_taken_up() -> Result<()> {
         phase(&mut viewer, SessionPhase::Suspended).await?;
         server.state(&technician, &session, "suspended").await?;
         // Whoever comes now is told with the first word.
-        let late = server.viewer(&technician, &session, "view_only").await?;
+        let late = server.viewer(&technician, &session, claim).await?;
         ensure!(late.welcome.phase() == SessionPhase::Suspended, "{:?}", late.welcome);
         late.close();
 
@@ -60,7 +60,7 @@ async fn a_line_that_was_cut_is_taken_up() -> Result<()> {
                 if joined.viewer == viewer.number() && joined.mode == i32::from(mode))
         });
         ensure!(known, "the agent was not told who is watching: {:?}", back.seen());
-        let late = server.viewer(&technician, &session, "view_only").await?;
+        let late = server.viewer(&technician, &session, claim).await?;
         ensure!(late.welcome.phase() == SessionPhase::Live, "{:?}", late.welcome);
     }
     Ok(())

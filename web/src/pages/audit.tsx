@@ -1,5 +1,5 @@
 // What happened, newest first. Filters live in the address.
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { Download } from "lucide-react";
 
@@ -43,6 +43,8 @@ function Audit({ mayListUsers }: { mayListUsers: boolean }) {
     initialPageParam: undefined as number | undefined,
     queryFn: ({ pageParam }) => answer(api.GET("/api/audit", { params: { query: { ...filter, after: pageParam } } })),
     getNextPageParam: (last) => (last.next ? Number(last.next) : undefined),
+    // Another filter does not empty the page for a moment.
+    placeholderData: keepPreviousData,
   });
   const users = useQuery({ queryKey: ["users"], queryFn: () => answer(api.GET("/api/users")), enabled: mayListUsers });
   const items = events.data?.pages.flatMap((page) => page.items) ?? [];

@@ -1,8 +1,9 @@
 // Sessions as rows.
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { useState } from "react";
 
-import { answer, api, type Session, type User } from "../api/client";
+import { answer, api, ApiFailure, type Session, type User } from "../api/client";
 import { Ago, Failure, span, useNow } from "../ui/parts";
 
 const REASONS: Record<string, string> = {
@@ -27,9 +28,53 @@ export function stateWords(session: Session): string {
   }
 }
 
+/** A session by the name that people know it by. */
+function title(session: Session): string {
+  return session.machine?.hostname ?? `${session.technician_name}’s of ${new Date(session.created_at).toLocaleString()}`;
+}
+
+async function removeOne(id: string): Promise<void> {
+  try {
+    await answer(api.DELETE("/api/sessions/{id}", { params: { path: { id } } }));
+  } catch (error) {
+    // Another administrator was quicker.
+    if (!(error instanceof ApiFailure && error.status === 404)) throw error;
+  }
+}
+
 export function SessionTable({ sessions, user }: { sessions: Session[]; user: User }) {
   const now = useNow();
   const queries = useQueryClient();
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const manages = user.permissions.includes("manage_sessions");
+  // What has gone meanwhile is no longer chosen.
+  const picked = sessions.filter((session) => chosen.has(session.id));
+  const choose = (ids: string[], on: boolean) => {
+    const next = new Set(chosen);
+    for (const id of ids) {
+      if (on) next.add(id);
+      else next.delete(id);
+    }
+    setChosen(next);
+  };
+  const remove = useMutation({
+    mutationFn: async (which: Session[]) => {
+      // One after the other: what has been removed stays so where one fails.
+      for (const session of which) {
+        // One's own open session is ended first, and stays listed by that.
+        const calls = session.state !== "ended" && session.created_by === user.id ? 2 : 1;
+        for (let call = 0; call < calls; call += 1) await removeOne(session.id);
+      }
+    },
+    onSuccess: () => setChosen(new Set()),
+    onSettled: () => void queries.invalidateQueries({ queryKey: ["sessions"] }),
+  });
+  const confirmRemove = (which: Session[]) => {
+    const open = which.filter((session) => session.state !== "ended").length;
+    const ends = open > 0 ? ` ${open} ${open === 1 ? "of them is open and ends" : "of them are open and end"}.` : "";
+    const what = which.length === 1 ? `the session ${title(which[0]!)}` : `${which.length} sessions`;
+    if (confirm(`Remove ${what} from the list?${ends} The audit trail keeps what happened.`)) remove.mutate(which);
+  };
   const end = useMutation({
     mutationFn: (id: string) => answer(api.DELETE("/api/sessions/{id}", { params: { path: { id } } })),
     onSettled: () => void queries.invalidateQueries({ queryKey: ["sessions"] }),
@@ -41,15 +86,37 @@ export function SessionTable({ sessions, user }: { sessions: Session[]; user: Us
   };
   return (
     <>
-      <Failure error={end.error} />
+      <Failure error={end.error ?? remove.error} />
+      {picked.length > 0 ? (
+        <div className="row" role="status">
+          <span>{picked.length} chosen</span>
+          <button className="button danger" onClick={() => confirmRemove(picked)} disabled={remove.isPending}>
+            {remove.isPending ? "Removing…" : `Remove ${picked.length === 1 ? "it" : "them"}`}
+          </button>
+          <button className="button" onClick={() => setChosen(new Set())}>Choose none</button>
+        </div>
+      ) : null}
       <div className="table-wrap">
         <table>
           <thead>
-            <tr><th>State</th><th>Computer</th><th>Technician</th><th>Watching</th><th>Duration</th><th><span className="hidden-text">Actions</span></th></tr>
+            <tr>
+              {manages ? (
+                <th>
+                  <input
+                    type="checkbox" aria-label="Choose all that are shown" checked={sessions.length > 0 && picked.length === sessions.length}
+                    onChange={(e) => choose(sessions.map((session) => session.id), e.target.checked)}
+                  />
+                </th>
+              ) : null}
+              <th>State</th><th>Computer</th><th>Technician</th><th>Watching</th><th>Duration</th><th><span className="hidden-text">Actions</span></th>
+            </tr>
           </thead>
           <tbody>
             {sessions.map((session) => (
               <tr key={session.id}>
+                {manages ? (
+                  <td><input type="checkbox" aria-label={`Choose ${title(session)}`} checked={chosen.has(session.id)} onChange={(e) => choose([session.id], e.target.checked)} /></td>
+                ) : null}
                 <td><span className={`state ${session.state}`}>{stateWords(session)}</span></td>
                 <td className="name">
                   {session.machine?.hostname ?? <span className="muted">not known yet</span>}
@@ -70,6 +137,9 @@ export function SessionTable({ sessions, user }: { sessions: Session[]; user: Us
                   ) : null}
                   {session.state !== "ended" && (session.created_by === user.id || user.permissions.includes("manage_sessions")) ? (
                     <button className="button danger" onClick={() => confirmEnd(session)} disabled={end.isPending}>End</button>
+                  ) : null}
+                  {session.state === "ended" && manages ? (
+                    <button className="button" aria-label={`Remove ${title(session)}`} onClick={() => confirmRemove([session])} disabled={remove.isPending}>Remove</button>
                   ) : null}
                 </td>
               </tr>
