@@ -75,7 +75,18 @@ impl Hand<'_> {
     /// # Errors
     /// When the display refuses.
     pub fn click_in(&self, window: &Found, x: i32, y: i32) -> Result<()> {
-        self.run(&["mousemove", "--window", &window.id, &x.to_string(), &y.to_string(), "click", "1"]).map(drop)
+        // A window that the window manager still moves is clicked beside: the
+        // hand waits until the pointer is where it aimed, twice in a row.
+        let mut before = String::new();
+        until("the pointer resting in the window", Duration::from_secs(10), || {
+            self.run(&["mousemove", "--window", &window.id, &x.to_string(), &y.to_string()])?;
+            let place = self.run(&["getwindowgeometry", "--shell", &window.id])?;
+            let now = format!("{place}{}", self.run(&["getmouselocation", "--shell"])?);
+            let rests = now == before;
+            before = now;
+            Ok(rests.then_some(()))
+        })?;
+        self.run(&["click", "1"]).map(drop)
     }
 
     /// Press a key by its name.
