@@ -45,6 +45,8 @@ type Answers = [u16; 7];
 
 const NOWHERE: Answers = [401, 401, 401, 401, 401, 401, 401];
 const API: Answers = [200, 200, 201, 200, 401, 401, 401];
+/// A token with the scope `view` alone.
+const WATCHING: Answers = [200, 200, 403, 200, 401, 401, 401];
 const AGENT: Answers = [401, 401, 401, 401, 101, 401, 401];
 const VIEWER: Answers = [401, 401, 401, 401, 401, 101, 101];
 const OTHER_VIEWER: Answers = [401, 401, 401, 401, 401, 403, 403];
@@ -80,6 +82,13 @@ async fn cookie(stranger: &Http, person: &Person) -> Result<String> {
     let pair = cookie.split(';').next().unwrap_or_default().to_owned();
     ensure!(pair.ends_with(answer.body["token"].as_str().unwrap_or("?")), "the cookie is not the token");
     Ok(pair)
+}
+
+/// A personal access token's id and secret.
+async fn access_token(person: &Person) -> Result<(String, String)> {
+    let made = person.http.post("/api/tokens", json!({"name": "test", "scopes": ["view"]})).await?.expect(201)?;
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    Ok((text(&made["token"]["id"]), text(&made["secret"])))
 }
 
 /// Everything that is old by the time it is shown, and the sessions around it.
@@ -142,6 +151,9 @@ async fn the_whole_matrix() -> Result<()> {
     logged_out.http.post_empty("/api/auth/logout").await?.expect(204)?;
     let by_cookie = cookie(&server.stranger()?, technician).await?;
     let cookie_name = by_cookie.split('=').next().unwrap_or_default().to_owned();
+    let (_, pat) = access_token(technician).await?;
+    let (id, revoked) = access_token(technician).await?;
+    technician.http.delete(&format!("/api/tokens/{id}")).await?.expect(204)?;
     let made_up = |prefix: &str| Shown::Bearer(format!("{prefix}{}", "0123456789abcdef".repeat(4)));
     let in_cookie = |secret: &str| Shown::Cookie(format!("{cookie_name}={secret}"));
 
@@ -170,6 +182,10 @@ async fn the_whole_matrix() -> Result<()> {
         ("cak_, made up", made_up("cak_"), NOWHERE),
         ("cek_, made up", made_up("cek_"), NOWHERE),
         ("pat_, made up", made_up("pat_"), NOWHERE),
+        ("pat_", Shown::Bearer(pat.clone()), WATCHING),
+        ("pat_ in the cookie", in_cookie(&pat), NOWHERE),
+        ("pat_ as a code", Shown::Code(pat), NOWHERE),
+        ("pat_, revoked", Shown::Bearer(revoked), NOWHERE),
         ("login of a disabled user", Shown::Bearer(disabled.token.clone()), NOWHERE),
         ("login, logged out", Shown::Bearer(logged_out.token.clone()), NOWHERE),
         ("login, logged out, in the cookie", in_cookie(&logged_out.token), NOWHERE),

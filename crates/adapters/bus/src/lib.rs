@@ -22,7 +22,7 @@ pub enum Notice {
     /// Viewers of this login, or of this user, have to go.
     Revoked {
         /// One login.
-        login_id: Option<Uuid>,
+        credential: Option<Uuid>,
         /// Every login of a user.
         user_id: Option<Uuid>,
     },
@@ -97,7 +97,7 @@ mod tests {
     #[tokio::test]
     async fn everybody_hears_and_the_slow_are_told() {
         let bus = InProcess::default();
-        bus.publish(Notice::Revoked { login_id: None, user_id: None }).await;
+        bus.publish(Notice::Revoked { credential: None, user_id: None }).await;
         let (mut one, mut two) = (bus.subscribe(), bus.subscribe());
         let notice = Notice::SessionChanged { session_id: Uuid::from_u128(1), created_by: None };
         bus.publish(notice.clone()).await;

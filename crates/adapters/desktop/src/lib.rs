@@ -116,6 +116,8 @@ pub struct Question {
     pub organization: String,
     /// To control, not only to see.
     pub control: bool,
+    /// What the organisation adds; may be empty.
+    pub message: String,
     /// How long to wait.
     pub timeout: Duration,
 }
@@ -133,9 +135,19 @@ impl Question {
         format!("{who} wants to {what}.")
     }
 
-    /// What yes means.
+    /// What yes means, and below it what the organisation adds: said to be
+    /// theirs, never in place of our words.
     #[must_use]
-    pub fn explanation(&self) -> &'static str {
+    pub fn explanations(&self) -> Vec<String> {
+        let mut all = vec![self.meaning().to_owned()];
+        if !self.message.is_empty() {
+            let who = if self.organization.is_empty() { &self.technician } else { &self.organization };
+            all.push(format!("{who} says: {}", self.message));
+        }
+        all
+    }
+
+    fn meaning(&self) -> &'static str {
         if self.control {
             "They will see everything on your screen and can use your mouse and keyboard. You can end it at any moment."
         } else {

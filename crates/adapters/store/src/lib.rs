@@ -5,6 +5,7 @@
 //! [`tenancy`]; only this crate names the database library. Times are UTC
 //! milliseconds since 1970 (`docs/adr/0002-time-in-the-database.md`).
 
+mod api_tokens;
 mod audit;
 mod backup;
 mod codes;
@@ -20,6 +21,7 @@ pub mod tenancy;
 mod tokens;
 mod users;
 
+pub use api_tokens::{ApiToken, NewApiToken};
 pub use audit::{AuditFilter, AuditRecord, NewAudit};
 pub use backup::copy_sqlite;
 pub use codes::{CodeStatus, NewCode, StoredCode};

@@ -1,7 +1,6 @@
 //! What every handler has at hand.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use gc_bus::{Bus, Notice};
 use gc_session::EndReason;
@@ -16,7 +15,10 @@ use crate::auth::viewer_token::ViewerTokens;
 use crate::client_file::Clients;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::listen::Counted;
+use crate::meters::Meters;
 use crate::relay::Hub;
+use crate::settings::Holder;
 
 /// The server.
 pub(crate) struct App {
@@ -30,12 +32,13 @@ pub(crate) struct App {
     /// Whoever sets the server up takes turns.
     pub(crate) setup: Mutex<()>,
     pub(crate) bus: Box<dyn Bus>,
-    pub(crate) audit_failures: AtomicU64,
+    pub(crate) meters: Meters,
+    /// Connections that speak HTTP.
+    pub(crate) connections: Counted,
     pub(crate) shutdown: CancellationToken,
     /// Every open socket's task, waited for at the end.
     pub(crate) sockets: TaskTracker,
-    /// Address that people reach, as far as it is known.
-    pub(crate) url: String,
+    pub(crate) settings: Holder,
 }
 
 impl App {
@@ -44,7 +47,7 @@ impl App {
     pub(crate) async fn audit(&self, event: NewAudit) {
         let name = event.event;
         if let Err(error) = self.store.audit(event, self.clock.wall()).await {
-            self.audit_failures.fetch_add(1, Ordering::Relaxed);
+            self.meters.audit_failures.increment(1);
             tracing::error!(event = name, %error, "an audit row could not be written");
         }
     }
@@ -68,8 +71,8 @@ impl App {
 
     /// Close the sockets of viewers that lost their right to be there, here at
     /// once and elsewhere by notice.
-    pub(crate) async fn revoke_viewers(self: &Arc<Self>, login_id: Option<Uuid>, user_id: Option<Uuid>) {
-        self.hub.revoke(self, login_id, user_id).await;
-        self.bus.publish(Notice::Revoked { login_id, user_id }).await;
+    pub(crate) async fn revoke_viewers(self: &Arc<Self>, credential: Option<Uuid>, user_id: Option<Uuid>) {
+        self.hub.revoke(self, credential, user_id).await;
+        self.bus.publish(Notice::Revoked { credential, user_id }).await;
     }
 }

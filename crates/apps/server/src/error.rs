@@ -21,6 +21,10 @@ pub(crate) struct ErrorBody {
     pub(crate) request_id: String,
 }
 
+/// Which error an answer is, for whoever counts them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refused(pub(crate) &'static str);
+
 /// A call failed.
 #[derive(Debug, Clone)]
 pub(crate) struct ApiError {
@@ -96,6 +100,7 @@ impl IntoResponse for ApiError {
         let body =
             ErrorBody { error_code: self.code, detail: self.detail, status_code: self.status.as_u16(), request_id };
         let mut response = (self.status, Json(body)).into_response();
+        response.extensions_mut().insert(Refused(self.code));
         if let Some(seconds) = self.retry_after
             && let Ok(value) = seconds.to_string().parse()
         {

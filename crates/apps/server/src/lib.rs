@@ -15,11 +15,13 @@ pub mod config;
 mod error;
 mod keys;
 mod listen;
+mod meters;
 mod random;
 mod relay;
 mod request;
 mod request_id;
 mod serve;
+mod settings;
 mod tls;
 mod web;
 

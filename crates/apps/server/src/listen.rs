@@ -36,7 +36,7 @@ const BREATHER: Duration = Duration::from_millis(100);
 /// crosses a network in the clear.
 pub(crate) async fn serve(app: &Arc<App>, listener: TcpListener, tls: Option<Arc<Tls>>, router: Router) {
     let mut service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let (counted, graceful) = (Counted::default(), GracefulShutdown::new());
+    let graceful = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -51,14 +51,14 @@ pub(crate) async fn serve(app: &Arc<App>, listener: TcpListener, tls: Option<Arc
                 continue;
             }
         };
-        let is_proxy = app.config.trusted_proxies.iter().any(|net| net.contains(&peer.ip().to_canonical()));
+        let is_proxy = app.settings.now().trusted_proxies.iter().any(|net| net.contains(&peer.ip().to_canonical()));
         if tls.is_none() && !is_proxy && !peer.ip().to_canonical().is_loopback() {
             tracing::warn!(client = %peer.ip(), "plain HTTP from elsewhere is not served");
             continue;
         }
         // Who is one too many is closed upon: an answer would cost as much as
         // serving it.
-        let Some(seat) = counted.take(peer.ip(), is_proxy) else { continue };
+        let Some(seat) = app.connections.take(peer.ip(), is_proxy) else { continue };
         connect(&mut service, &graceful, stream, tls.clone(), peer, seat, app.shutdown.clone()).await;
     }
     graceful.shutdown().await;
@@ -109,7 +109,7 @@ async fn connect(
 
 /// How many connections there are, by address.
 #[derive(Debug, Clone, Default)]
-struct Counted(Arc<Mutex<HashMap<IpAddr, usize>>>);
+pub(crate) struct Counted(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
 /// One connection's place; given back when it is dropped.
 #[derive(Debug)]
@@ -130,6 +130,11 @@ impl Counted {
         counts.insert(key, own + 1);
         drop(counts);
         Some(Seat { counted: self.clone(), key })
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
     }
 }
 

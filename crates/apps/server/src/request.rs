@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::address::{ClientAddress, client_address};
 use crate::app::App;
-use crate::error::ApiError;
+use crate::error::{ApiError, Refused};
 use crate::{request_id, web};
 
 /// Give every request an id and a line in the log: the route's template, never
@@ -35,7 +35,11 @@ pub(crate) async fn identify(State(app): State<Arc<App>>, request: Request, next
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", value);
     }
-    web::harden(&route, app.url.starts_with("https://"), response.headers_mut());
+    web::harden(&route, app.settings.now().url.starts_with("https://"), response.headers_mut());
+    if let Some(Refused(code)) = response.extensions().get() {
+        app.meters.refused(code);
+    }
+    app.meters.answered(&route, &method, response.status().as_u16(), begun.elapsed());
     let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(request_id = id, %method, route, status = response.status().as_u16(), milliseconds, "request");
     response
@@ -48,7 +52,7 @@ impl FromRequestParts<Arc<App>> for ClientAddress {
         let ConnectInfo(peer) = ConnectInfo::<SocketAddr>::from_request_parts(parts, app)
             .await
             .map_err(|_| ApiError::internal("a request without a peer address"))?;
-        Ok(Self(client_address(peer.ip(), &parts.headers, &app.config.trusted_proxies)))
+        Ok(Self(client_address(peer.ip(), &parts.headers, &app.settings.now().trusted_proxies)))
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -21,8 +20,11 @@ use crate::auth::setup_token;
 use crate::auth::viewer_token::ViewerTokens;
 use crate::client_file::Clients;
 use crate::clock::Clock;
-use crate::config::{Acme, Certificate, Config};
+use crate::config::Config;
+use crate::listen::Counted;
+use crate::meters::Meters;
 use crate::relay::Hub;
+use crate::settings::Holder;
 use crate::tls::Tls;
 use crate::{api, keys, listen};
 
@@ -66,7 +68,8 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
     let listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
-    let url = url(&config, address);
+    let settings = Holder::load(&config, address, &store).await?;
+    let url = settings.now().url.clone();
     let tls = Tls::new(&config, &identity)?.map(Arc::new);
     let setup = setup_token::issue(&store, clock.wall()).await?.map(|token| setup_link(&url, &token));
     let shutdown = CancellationToken::new();
@@ -77,10 +80,11 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
         clients: Clients::new(config.clients.clone(), identity.verifying_key().to_bytes()),
         setup: Mutex::new(()),
         bus: Box::new(gc_bus::InProcess::default()),
-        audit_failures: AtomicU64::new(0),
+        meters: Meters::new()?,
+        connections: Counted::default(),
         shutdown: shutdown.clone(),
         sockets: TaskTracker::new(),
-        url: url.clone(),
+        settings,
         config,
         clock,
         store,
@@ -108,24 +112,10 @@ pub async fn migrate(config: &Config) -> Result<()> {
 /// # Errors
 /// When the database cannot be opened.
 pub async fn fresh_setup(config: &Config, clock: &Clock) -> Result<Option<Secret>> {
-    let url = url(config, config.listen);
-    let token = setup_token::issue(&open_store(config).await?, clock.wall()).await?;
+    let store = open_store(config).await?;
+    let url = Holder::load(config, config.listen, &store).await?.now().url.clone();
+    let token = setup_token::issue(&store, clock.wall()).await?;
     Ok(token.map(|token| setup_link(&url, &token)))
-}
-
-/// The address that people use, as far as it is known.
-fn url(config: &Config, address: SocketAddr) -> String {
-    if let Some(url) = &config.public_url {
-        return url.clone();
-    }
-    match &config.certificate {
-        None => format!("http://{address}"),
-        Some(Certificate::Acme(Acme { domains, .. })) if !domains.is_empty() => {
-            let port = if address.port() == 443 { String::new() } else { format!(":{}", address.port()) };
-            format!("https://{}{port}", domains[0])
-        }
-        Some(_) => format!("https://{address}"),
-    }
 }
 
 fn setup_link(url: &str, token: &Secret) -> Secret {
@@ -174,7 +164,8 @@ async fn run(app: Arc<App>, listener: TcpListener, tls: Option<Arc<Tls>>) {
     }
 }
 
-/// What is due by the clock: codes that expire, logins, limits.
+/// What is due by the clock: codes that expire, logins, limits, sessions whose
+/// time is up.
 async fn sweep(app: Arc<App>) {
     loop {
         tokio::select! {
@@ -196,5 +187,7 @@ async fn sweep(app: Arc<App>) {
             tracing::error!(%error, "expired logins could not be removed");
         }
         app.limits.sweep();
+        app.meters.upkeep();
+        app.hub.end_overdue(&app).await;
     }
 }

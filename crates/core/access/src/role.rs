@@ -66,6 +66,8 @@ named! {
         ViewAudit = "view_audit",
         /// Change the server's settings.
         ManageSettings = "manage_settings",
+        /// Read the server's metrics.
+        ViewMetrics = "view_metrics",
     }
 }
 
@@ -88,11 +90,14 @@ impl Role {
     }
 }
 
-/// A user's role and what was granted beside it.
+/// A user's role, what was granted beside it, and what of both a credential
+/// carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Permissions {
     role: Role,
     extra: Vec<Permission>,
+    /// Nothing beyond these, where a credential was given only a part.
+    scopes: Option<Vec<Permission>>,
 }
 
 impl Permissions {
@@ -100,7 +105,17 @@ impl Permissions {
     #[must_use]
     pub fn new(role: Role, extra: Vec<Permission>) -> Self {
         let extra = if role == Role::EndUser { Vec::new() } else { extra };
-        Self { role, extra }
+        Self { role, extra, scopes: None }
+    }
+
+    /// These, as far as the scopes of a credential go. A second limit never
+    /// widens the first.
+    #[must_use]
+    pub fn limited_to(mut self, scopes: &[Permission]) -> Self {
+        let before = self.scopes.take();
+        let within = |scope: &Permission| before.as_ref().is_none_or(|before| before.contains(scope));
+        self.scopes = Some(scopes.iter().copied().filter(within).collect());
+        self
     }
 
     /// The role.
@@ -112,7 +127,8 @@ impl Permissions {
     /// Whether the user may do this.
     #[must_use]
     pub fn has(&self, permission: Permission) -> bool {
-        self.role.permissions().contains(&permission) || self.extra.contains(&permission)
+        (self.role.permissions().contains(&permission) || self.extra.contains(&permission))
+            && self.scopes.as_ref().is_none_or(|scopes| scopes.contains(&permission))
     }
 
     /// Whether somebody with these may be managed by this user: nobody gives
@@ -164,6 +180,12 @@ mod tests {
         ] {
             assert_eq!(manager.covers(&Permissions::new(role, extra)), covered, "{role:?}");
         }
+        let scoped = Permissions::new(Role::Admin, vec![]).limited_to(&[Permission::View, Permission::ManageUsers]);
+        assert_eq!(scoped.list(), [Permission::View, Permission::ManageUsers]);
+        assert!(!scoped.covers(&Permissions::new(Role::Operator, vec![])), "nobody gives more than the scopes");
+        assert_eq!(scoped.limited_to(&[Permission::View, Permission::Control]).list(), [Permission::View]);
+        let viewer = Permissions::new(Role::Viewer, vec![]).limited_to(&[Permission::Control]);
+        assert!(viewer.list().is_empty(), "scopes give nothing that the user does not have");
         assert!(!Permissions::new(Role::EndUser, vec![Permission::View]).has(Permission::View));
         assert!(Permissions::new(Role::Viewer, vec![Permission::CreateCodes]).has(Permission::CreateCodes));
     }

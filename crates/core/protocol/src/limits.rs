@@ -43,6 +43,9 @@ pub const CURSOR_EDGE: u32 = 256;
 /// Longest name of a host, person or system shown to anybody, in characters.
 pub const NAME: usize = 200;
 
+/// Longest message of an administrator to the person, names filled in, in characters.
+pub const MESSAGE: usize = 600;
+
 /// How long a person is asked.
 pub const CONSENT: Duration = Duration::from_secs(60);
 /// Heartbeat period when nobody watches.

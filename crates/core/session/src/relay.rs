@@ -64,11 +64,13 @@ pub enum EndReason {
     AgentLost,
     /// An administrator removed it.
     Removed,
+    /// It lasted, or was without viewers, for as long as the server allows.
+    TimeUp,
 }
 
 impl EndReason {
     /// Every reason.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Denied,
         Self::TimedOut,
         Self::Expired,
@@ -77,6 +79,7 @@ impl EndReason {
         Self::ClosedByTechnician,
         Self::AgentLost,
         Self::Removed,
+        Self::TimeUp,
     ];
 
     /// The name in the API and the database.
@@ -85,7 +88,7 @@ impl EndReason {
         match self {
             Self::Denied => "denied",
             Self::TimedOut => "timed_out",
-            Self::Expired => "expired",
+            Self::Expired | Self::TimeUp => "expired",
             Self::Cancelled => "cancelled",
             Self::ClosedByPerson => "closed_by_person",
             Self::ClosedByTechnician => "closed_by_technician",
@@ -106,6 +109,7 @@ impl EndReason {
             Self::ClosedByTechnician => "The technician ended the session.",
             Self::AgentLost => "The computer went away and did not come back.",
             Self::Removed => "An administrator removed the session.",
+            Self::TimeUp => "The session reached the time limit that is set on this server.",
         }
     }
 
@@ -198,6 +202,7 @@ pub struct RelaySession {
     id: String,
     technician: String,
     organization: String,
+    message: String,
     requested: Access,
     accepted: Option<Access>,
     phase: Phase,
@@ -217,6 +222,7 @@ impl RelaySession {
             id,
             technician,
             organization,
+            message: String::new(),
             requested,
             accepted: None,
             phase: Phase::Waiting,
@@ -227,6 +233,13 @@ impl RelaySession {
             controller: None,
             next_viewer: 1,
         }
+    }
+
+    /// What the organisation adds to the question, with `{{technician_name}}`
+    /// and `{{company}}` for what they say.
+    #[must_use]
+    pub fn saying(self, message: String) -> Self {
+        Self { message, ..self }
     }
 
     /// A session as it was stored: its agent is away.
@@ -473,6 +486,8 @@ impl RelaySession {
             self.phase = Phase::Pending;
         }
         let id = format!("{}:{}", self.id, self.questions);
+        let message = self.message.replace("{{technician_name}}", &technician_name);
+        let message = limits::displayable(&message.replace("{{company}}", &self.organization), limits::MESSAGE);
         let request = ConsentRequest {
             request_id: id.clone(),
             session_id: self.id.clone(),
@@ -480,6 +495,7 @@ impl RelaySession {
             organization: self.organization.clone(),
             access: to_mode(access).into(),
             timeout_seconds: limits::CONSENT.as_secs() as u32,
+            message,
         };
         self.question = Some(Question { id, access, deadline: now + limits::CONSENT, first, answered: false });
         vec![Action::Agent(request.into()), Action::ConsentRequested(access)]

@@ -89,7 +89,7 @@ unsafe extern "system" fn tick(
 }
 
 fn ask_by_task_dialog(show: TaskDialog, question: &Question, withdraw: &Withdraw) -> Option<Answer> {
-    let (sentence, explanation) = (wide(&question.sentence()), wide(question.explanation()));
+    let (sentence, explanation) = (wide(&question.sentence()), wide(&question.explanations().join("\n\n")));
     let deadline = Instant::now() + question.timeout;
     let left = seconds_left(deadline);
     let footer = countdown(left);
@@ -139,7 +139,7 @@ fn ask_by_message_box(question: &Question, withdraw: &Withdraw) -> Answer {
     let text = format!(
         "{}\n\n{}\n\nYes allows it, No denies it. This question closes by itself in {} seconds.",
         question.sentence(),
-        question.explanation(),
+        question.explanations().join("\n\n"),
         question.timeout.as_secs()
     );
     let text = wide(&text);

@@ -17,10 +17,12 @@ impl Prompt for X11Prompt {
     fn ask(&self, question: &Question, withdraw: &Withdraw) -> Answer {
         let deadline = Instant::now() + question.timeout;
         let countdown = |left: u64| format!("This question closes by itself in {left} seconds.");
+        let mut texts = question.explanations();
+        texts.push(countdown(seconds_left(deadline)));
         let form = Form {
             title: "GuruConnect: allow remote support?".into(),
             heading: question.sentence(),
-            texts: vec![question.explanation().into(), countdown(seconds_left(deadline))],
+            texts,
             buttons: vec!["Allow", "Deny"],
             focus: DENY,
             width: 480,

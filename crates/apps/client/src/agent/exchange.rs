@@ -15,7 +15,14 @@ const NEWS: usize = 64;
 pub(super) enum Order {
     /// A line is open. `accepted` is what the relay remembers of the person's
     /// answer, where the session was there before.
-    Line { slot: u32, messages: mpsc::Sender<Bytes>, returning: bool, accepted: Option<Access> },
+    Line {
+        slot: u32,
+        messages: mpsc::Sender<Bytes>,
+        returning: bool,
+        accepted: Option<Access>,
+        /// What the organisation says in the notice.
+        motto: String,
+    },
     /// A message for this session.
     Message(AgentHeader, RawEnvelope),
     /// Nothing was heard for some seconds.

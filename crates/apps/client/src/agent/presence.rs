@@ -33,6 +33,8 @@ struct Inner {
 struct State {
     asking: Option<Withdraw>,
     organization: String,
+    /// What the organisation says in the notice, beside who is there.
+    motto: String,
     notice: Option<Box<dyn Notice>>,
     lines: VecDeque<String>,
     over: bool,
@@ -45,6 +47,11 @@ impl Presence {
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the organisation says in the notice from now on.
+    pub(super) fn say(&self, motto: String) {
+        self.state().motto = motto;
     }
 
     /// Ask the person. The answer is remembered here before it is sent.
@@ -66,6 +73,7 @@ impl Presence {
             technician: limits::displayable(&request.technician_name, limits::NAME),
             organization: limits::displayable(&request.organization, limits::NAME),
             control: access == Access::Control,
+            message: limits::displayable(&request.message, limits::MESSAGE),
             timeout: limits::CONSENT.min(std::time::Duration::from_secs(request.timeout_seconds.into())),
         };
         let presence = self.clone();
@@ -168,7 +176,12 @@ impl Presence {
         }
         let presence = gc_desktop::Presence {
             sentence: sentence(&controlling, &watching, &state.organization),
-            lines: state.lines.iter().cloned().collect(),
+            lines: Some(&state.motto)
+                .filter(|motto| !motto.is_empty())
+                .into_iter()
+                .chain(&state.lines)
+                .cloned()
+                .collect(),
         };
         if let Some(notice) = &state.notice {
             notice.show(presence);

@@ -148,7 +148,8 @@ impl Sessions {
         session.slot = welcome.slot;
         let (messages, outgoing) = mpsc::channel(link::WAITING);
         let accepted = from_mode(welcome.accepted);
-        if !session.seat.order(Order::Line { slot: welcome.slot, messages, returning, accepted }) {
+        let motto = limits::displayable(&welcome.notice, limits::MESSAGE);
+        if !session.seat.order(Order::Line { slot: welcome.slot, messages, returning, accepted, motto }) {
             return Err(NotBegun::System("the desktop is stuck".into()));
         }
         self.line_held = Some(Instant::now());

@@ -64,7 +64,8 @@ impl Worker {
 
     fn carry_out(&mut self, order: Order) {
         match order {
-            Order::Line { slot, messages, returning, accepted } => {
+            Order::Line { slot, messages, returning, accepted, motto } => {
+                self.presence.say(motto);
                 if returning {
                     // The lesser of what both sides remember holds.
                     self.presence.lower(accepted);

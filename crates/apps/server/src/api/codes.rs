@@ -73,7 +73,7 @@ pub(crate) async fn create(
             },
             created_by: caller.user.id,
             technician_name: caller.user.display_name.clone(),
-            organization: app.config.organization.clone(),
+            organization: app.settings.now().settings.organization.clone(),
             note: note.clone(),
             expires_at: now + lifetime,
         };

@@ -25,7 +25,7 @@ pub(crate) async fn download(
         "linux" => (System::Linux, "application/gzip"),
         _ => return Err(ApiError::not_found("download")),
     };
-    let client = app.clients.download(system, &app.url).await.map_err(|error| {
+    let client = app.clients.download(system, &app.settings.now().url).await.map_err(|error| {
         tracing::error!(%error, "a client could not be prepared for download");
         ApiError::internal("a client could not be prepared for download")
     })?;

@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::auth::caller::Caller;
 use crate::error::{ApiError, ErrorBody};
 
-/// How often the login behind an open stream is looked at again.
+/// How often the credential behind an open stream is looked at again.
 const RECHECK: Duration = Duration::from_secs(15);
 
 /// What changed, as server-sent events: `session` with the session's `id`, and
@@ -36,20 +36,20 @@ pub(crate) async fn events(
             let heard = tokio::select! {
                 heard = changes.next() => heard,
                 () = tokio::time::sleep(RECHECK) => {
-                    if listener(&app, caller.login.id).await.is_some() { continue } else { return }
+                    if listener(&app, caller.credential).await.is_some() { continue } else { return }
                 }
                 () = app.shutdown.cancelled() => return,
             };
             match heard {
                 Some(Heard::Notice(Notice::SessionChanged { session_id, created_by })) => {
-                    let Some(listener) = listener(&app, caller.login.id).await else { return };
+                    let Some(listener) = listener(&app, caller.credential).await else { return };
                     if listener.may_hear(&app, session_id, created_by).await {
                         let data = serde_json::json!({ "id": session_id }).to_string();
                         yield Ok(Event::default().event("session").data(data));
                     }
                 }
                 Some(Heard::Notice(Notice::Revoked { .. })) => {
-                    if listener(&app, caller.login.id).await.is_none() {
+                    if listener(&app, caller.credential).await.is_none() {
                         return;
                     }
                 }
@@ -67,9 +67,9 @@ struct Listener {
     is_admin: bool,
 }
 
-/// The listener of this login, as long as it may see sessions at all.
-async fn listener(app: &App, login: Uuid) -> Option<Listener> {
-    let caller = Caller::of_login(app, login).await.ok()?;
+/// The listener of this credential, as long as it may see sessions at all.
+async fn listener(app: &App, credential: Uuid) -> Option<Listener> {
+    let caller = Caller::again(app, credential).await.ok()?;
     caller.require(Permission::View).ok()?;
     Some(Listener { user: caller.user.id, is_admin: caller.is_admin() })
 }

@@ -6,12 +6,15 @@ mod downloads;
 mod events;
 mod health;
 mod invitations;
+mod metrics;
 mod password;
 mod second_factor;
 mod session;
 mod session_list;
+mod settings;
 mod setup;
 mod shapes;
+mod tokens;
 mod users;
 mod viewer_token;
 
@@ -61,7 +64,10 @@ struct Credentials;
 impl Modify for Credentials {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
         let components = api.components.get_or_insert_default();
-        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A login token")).build();
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("A login token, or a personal access token with the scopes that a call needs"))
+            .build();
         components.add_security_scheme("login", SecurityScheme::Http(bearer));
         components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(COOKIE))));
     }
@@ -77,6 +83,8 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(second_factor::propose))
         .routes(routes!(second_factor::set))
         .routes(routes!(second_factor::remove))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::change, users::remove))
         .routes(routes!(users::colleagues))
@@ -91,6 +99,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(invitations::withdraw))
         .routes(routes!(audit::list))
         .routes(routes!(audit::export))
+        .routes(routes!(settings::get, settings::change))
         .routes(routes!(events::events))
         .routes(routes!(downloads::download))
         .routes(routes!(health::version))
@@ -108,6 +117,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     router
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::metrics))
         .route("/ws/agent", get(crate::relay::agent_socket::upgrade))
         .route("/ws/viewer", get(crate::relay::viewer_socket::upgrade))
         .merge(docs)

@@ -15,7 +15,7 @@ use super::shapes::{User, at};
 use super::users::check_username;
 use crate::address::ClientAddress;
 use crate::app::App;
-use crate::auth::caller::{AnyCaller, COOKIE, LOGIN_PREFIX};
+use crate::auth::caller::{COOKIE, InPerson, Known, LOGIN_PREFIX};
 use crate::auth::{password, second_factor};
 use crate::error::{ApiError, ErrorBody};
 use crate::request::Body;
@@ -148,10 +148,10 @@ async fn failed(app: &App, client: ClientAddress, username: &str, reason: &str) 
 pub(crate) async fn logout(
     State(app): State<Arc<App>>,
     client: ClientAddress,
-    AnyCaller(caller): AnyCaller,
+    InPerson(caller): InPerson,
 ) -> Result<impl IntoResponse, ApiError> {
-    app.store.remove_login(caller.login.id).await?;
-    app.revoke_viewers(Some(caller.login.id), None).await;
+    app.store.remove_login(caller.credential).await?;
+    app.revoke_viewers(Some(caller.credential), None).await;
     app.audit(NewAudit {
         event: "logout",
         actor_id: Some(caller.user.id),
@@ -162,10 +162,10 @@ pub(crate) async fn logout(
     Ok((StatusCode::NO_CONTENT, AppendHeaders([(header::SET_COOKIE, cookie("", 0)?)])))
 }
 
-/// Who is logged in.
+/// Who the credential stands for, and what it carries.
 #[utoipa::path(get, path = "/api/auth/me", operation_id = "me", tag = "auth", security(("login" = []), ("cookie" = [])),
     responses((status = 200, body = User), (status = 401, body = ErrorBody)))]
-pub(crate) async fn me(AnyCaller(caller): AnyCaller) -> Json<User> {
+pub(crate) async fn me(Known(caller): Known) -> Json<User> {
     Json(User::new(caller.user, &caller.permissions))
 }
 
@@ -186,7 +186,7 @@ pub(crate) struct ChangePassword {
 pub(crate) async fn change_password(
     State(app): State<Arc<App>>,
     client: ClientAddress,
-    AnyCaller(caller): AnyCaller,
+    InPerson(caller): InPerson,
     Body(wanted): Body<ChangePassword>,
 ) -> Result<StatusCode, ApiError> {
     app.limits.change_password(client)?;
@@ -199,7 +199,7 @@ pub(crate) async fn change_password(
         password_hash: Some(password::hash(wanted.new_password).await?),
         must_change_password: Some(false),
         only_if_hash: Some(caller.user.password_hash),
-        ends_logins: EndsLogins::AllBut(caller.login.id),
+        ends_logins: EndsLogins::AllBut(caller.credential),
         ..Default::default()
     };
     app.store.change_user(caller.user.id, change).await?.ok_or_else(wrong)?;

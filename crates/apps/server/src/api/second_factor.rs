@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::address::ClientAddress;
 use crate::app::App;
-use crate::auth::caller::Caller;
+use crate::auth::caller::{Caller, InPerson};
 use crate::auth::{password, second_factor};
 use crate::error::{ApiError, ErrorBody};
 use crate::request::Body;
@@ -31,7 +31,8 @@ pub(crate) struct Proposal {
 #[utoipa::path(post, path = "/api/auth/second-factor/propose", operation_id = "propose_second_factor", tag = "auth",
     security(("login" = []), ("cookie" = [])),
     responses((status = 200, body = Proposal), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
-pub(crate) async fn propose(caller: Caller) -> Result<Json<Proposal>, ApiError> {
+pub(crate) async fn propose(InPerson(caller): InPerson) -> Result<Json<Proposal>, ApiError> {
+    let caller = caller.technician()?;
     let secret = second_factor::new_secret()?;
     let uri = second_factor::uri(&secret, &caller.user.username);
     Ok(Json(Proposal { secret: secret.expose().to_owned(), uri: uri.expose().to_owned() }))
@@ -62,9 +63,10 @@ pub(crate) struct RecoveryCodes {
 pub(crate) async fn set(
     State(app): State<Arc<App>>,
     client: ClientAddress,
-    caller: Caller,
+    InPerson(caller): InPerson,
     Body(wanted): Body<SetSecondFactor>,
 ) -> Result<Json<RecoveryCodes>, ApiError> {
+    let caller = caller.technician()?;
     app.limits.change_password(client)?;
     let hash = caller.user.password_hash.clone();
     if !password::verify(wanted.current_password, Some(hash.clone())).await? {
@@ -102,9 +104,10 @@ pub(crate) struct RemoveSecondFactor {
 pub(crate) async fn remove(
     State(app): State<Arc<App>>,
     client: ClientAddress,
-    caller: Caller,
+    InPerson(caller): InPerson,
     Body(wanted): Body<RemoveSecondFactor>,
 ) -> Result<StatusCode, ApiError> {
+    let caller = caller.technician()?;
     app.limits.change_password(client)?;
     let hash = caller.user.password_hash.clone();
     if !password::verify(wanted.current_password, Some(hash.clone())).await? {

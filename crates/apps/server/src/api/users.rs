@@ -167,7 +167,7 @@ pub(crate) async fn change(
     Body(wanted): Body<ChangeUser>,
 ) -> Result<Json<User>, ApiError> {
     caller.require(Permission::ManageUsers)?;
-    let before = target(&app, &caller, id).await?;
+    let before = covered_user(&app, &caller, id).await?;
     let password_hash = match wanted.password {
         Some(new) => {
             password::check_new(&new)?;
@@ -229,7 +229,7 @@ pub(crate) async fn remove(
     Path(id): Path<Uuid>,
 ) -> Result<StatusCode, ApiError> {
     caller.require(Permission::ManageUsers)?;
-    target(&app, &caller, id).await?;
+    covered_user(&app, &caller, id).await?;
     let change = UserChange {
         deleted_at: Some(app.clock.wall()),
         enabled: Some(false),
@@ -254,7 +254,7 @@ async fn change_or_explain(app: &App, id: Uuid, change: UserChange) -> Result<gc
 }
 
 /// What the user to be changed may do, if the caller may change them.
-async fn target(app: &App, caller: &Caller, id: Uuid) -> Result<Permissions, ApiError> {
+pub(super) async fn covered_user(app: &App, caller: &Caller, id: Uuid) -> Result<Permissions, ApiError> {
     let row = app.store.user(id).await?.ok_or_else(|| ApiError::not_found("user"))?;
     let permissions = app.store.permissions(&row).await?;
     require_cover(caller, &permissions)?;

@@ -60,11 +60,11 @@ pub(crate) async fn mint(
         access,
         jti: Uuid::now_v7(),
         user_id: caller.user.id,
-        login_id: caller.login.id,
+        credential: caller.credential,
         expires_at: now + LIFETIME,
     };
     let token = app.viewer_tokens.sign(&claims)?;
-    let base = app.url.replacen("http", "ws", 1);
+    let base = app.settings.now().url.replacen("http", "ws", 1);
     Ok(Json(Minted {
         token: token.expose().to_owned(),
         access: access.as_str().into(),

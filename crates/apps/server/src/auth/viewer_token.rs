@@ -30,7 +30,8 @@ pub(crate) struct Claims {
     pub(crate) access: Access,
     pub(crate) jti: Uuid,
     pub(crate) user_id: Uuid,
-    pub(crate) login_id: Uuid,
+    /// The login or personal access token that it was minted by.
+    pub(crate) credential: Uuid,
     pub(crate) expires_at: Millis,
 }
 
@@ -80,7 +81,7 @@ mod tests {
             access: Access::ViewOnly,
             jti: Uuid::from_u128(3),
             user_id: Uuid::from_u128(4),
-            login_id: Uuid::from_u128(5),
+            credential: Uuid::from_u128(5),
             expires_at,
         }
     }

@@ -28,6 +28,7 @@ use super::socket::{Goodbye, bounded, finish, first_message, too_large, write};
 use crate::address::ClientAddress;
 use crate::app::App;
 use crate::error::ApiError;
+use crate::meters::Present;
 
 /// Bytes that may wait for one agent.
 const AGENT_QUEUE: usize = 4 << 20;
@@ -119,6 +120,7 @@ async fn give_up(app: &Arc<App>, id: Uuid) {
 }
 
 async fn serve(app: Arc<App>, socket: WebSocket, entry: Entry, client: ClientAddress) {
+    let _present = Present::new(&app.meters.agents);
     let (sink, mut stream) = socket.split();
     let outbox = Arc::new(Outbox::new(AGENT_QUEUE));
     let writer = tokio::spawn(write(sink, outbox.clone()));
@@ -220,10 +222,10 @@ async fn arrive(
     if is_new {
         session.spawn_timer(app);
     }
-    // One controls at a time, unless the operator wants it otherwise.
-    let several = app.store.setting("several_controllers").await;
+    let settings = app.settings.now();
     session.with_links(|all| {
-        all.parallel_control = matches!(several, Ok(Some(serde_json::Value::Bool(true))));
+        // One controls at a time, unless the operator wants it otherwise.
+        all.parallel_control = settings.settings.several_controllers;
         all.hostname = hostname;
         all.operating_system = system;
     });
@@ -233,6 +235,7 @@ async fn arrive(
     let connection = Uuid::now_v7();
     let link = AgentLink { outbox: outbox.clone(), slot: SLOT, connection, address: client.0 };
     let organization = row.organization.clone();
+    let notice = settings.settings.notice_message.replace("{{company}}", &organization);
     let arrived = session
         .agent_arrived(app, link, remembered, |accepted| {
             let welcome = AgentWelcome {
@@ -244,6 +247,7 @@ async fn arrive(
                 organization,
                 accepted: accepted.map(|access| to_mode(access).into()).unwrap_or_default(),
                 kind: SessionKind::Screen.into(),
+                notice: limits::displayable(&notice, limits::MESSAGE),
             };
             encode_framed(AgentHeader::connection(), welcome)
         })
@@ -358,7 +362,7 @@ impl Reader {
         match route(raw.field(), Sender::Agent) {
             Ok(Destination::Viewers) if header.slot == SLOT => {
                 // Nothing visible leaves before consent: no viewer is linked then.
-                self.session.with_links(|all| all.forward_to_viewers(header.peer, raw.field(), raw.bytes()));
+                self.session.with_links(|all| all.forward_to_viewers(header.peer, &raw));
                 Ok(())
             }
             // What is decoded here is small; a large one would only cost memory.

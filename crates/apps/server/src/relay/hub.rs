@@ -5,13 +5,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use gc_access::Access;
 use gc_protocol::Ending;
-use gc_session::{EndReason, RelaySession};
+use gc_session::{EndReason, Phase, RelaySession};
 use gc_store::{SessionRow, Status};
 use uuid::Uuid;
 
 use super::links;
 use super::session::Session;
 use crate::app::App;
+use crate::meters::Sample;
+use crate::settings::Settings;
 
 /// The sessions by id.
 #[derive(Default)]
@@ -44,14 +46,15 @@ impl Hub {
         // What is not understood is asked for as little as possible.
         let requested = Access::from_name(&row.requested_access).unwrap_or(Access::ViewOnly);
         let machine =
-            RelaySession::new(row.id.to_string(), row.technician_name.clone(), row.organization.clone(), requested);
+            RelaySession::new(row.id.to_string(), row.technician_name.clone(), row.organization.clone(), requested)
+                .saying(app.settings.now().settings.consent_message.clone());
         let machine = if restored {
             let accepted = row.accepted_access.as_deref().and_then(Access::from_name);
             machine.restored(accepted, app.clock.now())
         } else {
             machine
         };
-        let session = Arc::new(Session::new(row, machine));
+        let session = Arc::new(Session::new(row, machine, app.meters.relay.clone()));
         sessions.insert(row.id, session.clone());
         (session, true)
     }
@@ -73,12 +76,55 @@ impl Hub {
         Ok(())
     }
 
-    /// Close viewers whose login or user has ended.
-    pub(crate) async fn revoke(&self, app: &Arc<App>, login: Option<Uuid>, user: Option<Uuid>) {
+    /// Close viewers whose credential or user has ended.
+    pub(crate) async fn revoke(&self, app: &Arc<App>, credential: Option<Uuid>, user: Option<Uuid>) {
         for session in self.all() {
-            let gone = |other: &links::ViewerLink| login == Some(other.login_id) || user == Some(other.user_id);
+            let gone = |other: &links::ViewerLink| credential == Some(other.credential) || user == Some(other.user_id);
             session.close_viewers(app, gone, Ending::CredentialEnded, "Your login has ended.").await;
         }
+    }
+
+    /// What was set holds for sessions that are on, too.
+    pub(crate) fn settings_changed(&self, settings: &Settings) {
+        for session in self.all() {
+            session.allow_several(settings.several_controllers);
+        }
+    }
+
+    /// End what has lasted longer, or been without viewers longer, than is set.
+    pub(crate) async fn end_overdue(&self, app: &Arc<App>) {
+        let settings = app.settings.now();
+        for session in self.all() {
+            if session.is_overdue(&settings.settings, app.clock.now()).await {
+                session.end(app, EndReason::TimeUp).await;
+            }
+        }
+    }
+
+    /// What is measured by looking: sessions by state, and bytes that wait for
+    /// agents and viewers.
+    pub(crate) async fn sample(&self) -> Sample {
+        let states = [Status::Waiting, Status::Pending, Status::Live, Status::Suspended];
+        let mut sample = Sample { sessions: states.map(|state| (state.as_str(), 0)).to_vec(), ..Sample::default() };
+        for session in self.all() {
+            let state = match session.phase().await {
+                Phase::Waiting => Status::Waiting,
+                Phase::Pending => Status::Pending,
+                Phase::Live => Status::Live,
+                Phase::Suspended { .. } => Status::Suspended,
+                Phase::Ended(_) => continue,
+            };
+            if let Some((_, count)) = sample.sessions.iter_mut().find(|(name, _)| *name == state.as_str()) {
+                *count += 1;
+            }
+            let (agent, viewers) = session.with_links(|all| {
+                let agent = all.agent.as_ref().map_or(0, |agent| agent.outbox.depth());
+                (agent, all.viewers.values().map(|viewer| viewer.outbox.depth()).sum::<usize>())
+            });
+            sample.agent_queue += agent;
+            sample.viewer_queue += viewers;
+        }
+        sample
     }
 
     /// The server is going away: everybody is told to come back.

@@ -8,10 +8,12 @@ use bytes::{BufMut, Bytes, BytesMut};
 use gc_access::Access;
 use gc_protocol::header::{self, AgentHeader, RELAY, STREAM_BIT};
 use gc_protocol::messages::Body;
-use gc_protocol::{Ending, encode, encode_framed};
+use gc_protocol::{Ending, RawEnvelope, encode, encode_framed};
 use uuid::Uuid;
 
+use super::awaited::Awaited;
 use super::outbox::Outbox;
+use crate::meters::RelayMeters;
 
 /// Most streams that an agent may name for a session.
 const MOST_STREAMS: usize = 64;
@@ -33,16 +35,18 @@ pub(crate) struct ViewerLink {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) access: Access,
     pub(crate) user_id: Uuid,
-    pub(crate) login_id: Uuid,
+    pub(crate) credential: Uuid,
     pub(crate) name: String,
     /// The display that it wanted to see when it came.
     pub(crate) display: u32,
     /// Since when, UTC milliseconds.
     pub(crate) since: i64,
+    /// The picture whose acknowledgement is timed.
+    pub(crate) awaited: Awaited,
 }
 
 /// Everybody connected to one session.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Links {
     pub(crate) agent: Option<AgentLink>,
     pub(crate) viewers: BTreeMap<u32, ViewerLink>,
@@ -53,19 +57,30 @@ pub(crate) struct Links {
     pub(crate) operating_system: String,
     pub(crate) obstacle: String,
     streams: HashMap<u32, BTreeSet<u32>>,
+    meters: Arc<RelayMeters>,
 }
 
 impl Links {
     /// Nobody is connected; what is known of the machine from before.
-    pub(crate) fn new(hostname: String, operating_system: String) -> Self {
-        Self { hostname, operating_system, ..Self::default() }
+    pub(crate) fn new(hostname: String, operating_system: String, meters: Arc<RelayMeters>) -> Self {
+        Self {
+            agent: None,
+            viewers: BTreeMap::new(),
+            controller: None,
+            parallel_control: false,
+            hostname,
+            operating_system,
+            obstacle: String::new(),
+            streams: HashMap::new(),
+            meters,
+        }
     }
 
     /// Send the agent a message of the relay's own.
     pub(crate) fn to_agent(&self, body: Body) {
         if let Some(agent) = &self.agent {
             let message = encode_framed(AgentHeader::new(agent.slot, RELAY), body);
-            push_to_agent(agent, message);
+            self.push_to_agent(agent, message);
         }
     }
 
@@ -77,10 +92,11 @@ impl Links {
     /// Pass a viewer's message on to the agent, untouched behind its header.
     pub(crate) fn forward_to_agent(&self, viewer: u32, message: &Bytes) {
         let Some(agent) = &self.agent else { return };
+        self.meters.viewer_bytes.increment(message.len() as u64);
         let mut framed = BytesMut::with_capacity(header::LENGTH + message.len());
         framed.put_slice(&AgentHeader::new(agent.slot, viewer).to_bytes());
         framed.put_slice(message);
-        push_to_agent(agent, framed.freeze());
+        self.push_to_agent(agent, framed.freeze());
     }
 
     /// Whether input of this viewer counts now.
@@ -92,7 +108,7 @@ impl Links {
     /// Send one viewer a message of the relay's own.
     pub(crate) fn to_viewer(&self, viewer: u32, body: Body) {
         if let Some(link) = self.viewers.get(&viewer) {
-            push(link, encode(body));
+            self.push(link, encode(body));
         }
     }
 
@@ -100,23 +116,52 @@ impl Links {
     pub(crate) fn to_viewers(&self, body: Body) {
         let message = encode(body);
         for link in self.viewers.values() {
-            push(link, message.clone());
+            self.push(link, message.clone());
         }
     }
 
     /// Pass an agent's message on to the viewer, or the stream's subscribers,
     /// that it names.
-    pub(crate) fn forward_to_viewers(&self, peer: u32, field: u32, message: &Bytes) {
+    pub(crate) fn forward_to_viewers(&mut self, peer: u32, raw: &RawEnvelope) {
+        let is_picture = raw.field() == VIDEO_FRAME;
+        let length = raw.bytes().len() as u64;
+        if is_picture {
+            self.meters.pictures.increment(1);
+            self.meters.picture_bytes.increment(length);
+        } else {
+            self.meters.news_bytes.increment(length);
+        }
         let one = BTreeSet::from([peer]);
         let to = if peer & STREAM_BIT == 0 { Some(&one) } else { self.streams.get(&peer) };
-        for link in to.into_iter().flatten().filter_map(|viewer| self.viewers.get(viewer)) {
-            if field == VIDEO_FRAME {
+        for viewer in to.into_iter().flatten() {
+            let Some(link) = self.viewers.get_mut(viewer) else { continue };
+            if !is_picture {
+                push(link, raw.bytes().clone(), &self.meters);
+            } else if link.outbox.push(raw.bytes().clone()).is_ok() {
+                link.awaited.sent(raw);
+            } else {
                 // A frame that finds no room is missed: the viewer sees the
                 // gap and asks for a refresh.
-                let _missed: Result<(), _> = link.outbox.push(message.clone());
-            } else {
-                push(link, message.clone());
+                self.meters.missed.increment(1);
             }
+        }
+    }
+
+    /// A viewer has acknowledged a picture.
+    pub(crate) fn acknowledged(&mut self, viewer: u32, raw: &RawEnvelope) {
+        if let Some(took) = self.viewers.get_mut(&viewer).and_then(|link| link.awaited.acknowledged(raw)) {
+            self.meters.acknowledged.record(took.as_secs_f64());
+        }
+    }
+
+    fn push(&self, link: &ViewerLink, message: Bytes) {
+        push(link, message, &self.meters);
+    }
+
+    fn push_to_agent(&self, agent: &AgentLink, message: Bytes) {
+        if agent.outbox.push(message).is_err() {
+            self.meters.flooded.increment(1);
+            end_agent(&agent.outbox, Ending::Flooding, "The agent's connection is too slow.");
         }
     }
 
@@ -153,15 +198,10 @@ impl Links {
     }
 }
 
-fn push(link: &ViewerLink, message: Bytes) {
+fn push(link: &ViewerLink, message: Bytes, meters: &RelayMeters) {
     if link.outbox.push(message).is_err() {
+        meters.flooded.increment(1);
         end(&link.outbox, Ending::Flooding, "Your connection is too slow for this session.");
-    }
-}
-
-fn push_to_agent(agent: &AgentLink, message: Bytes) {
-    if agent.outbox.push(message).is_err() {
-        end_agent(&agent.outbox, Ending::Flooding, "The agent's connection is too slow.");
     }
 }
 

@@ -5,6 +5,7 @@
 //! [`session`], one change at a time, stored before it takes effect.
 
 pub(crate) mod agent_socket;
+mod awaited;
 mod hub;
 mod links;
 mod outbox;

@@ -83,6 +83,11 @@ impl Outbox {
         waiting.bytes = 0;
     }
 
+    /// Bytes that wait.
+    pub(crate) fn depth(&self) -> usize {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).bytes
+    }
+
     /// Whether it was closed.
     pub(crate) fn is_closed(&self) -> bool {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).closed

@@ -17,6 +17,8 @@ use uuid::Uuid;
 
 use super::links::{self, AgentLink, Links, ViewerLink};
 use crate::app::App;
+use crate::meters::RelayMeters;
+use crate::settings::Settings;
 
 /// One session.
 pub(crate) struct Session {
@@ -29,6 +31,14 @@ pub(crate) struct Session {
     /// An end that the database has not taken yet.
     unstored: Mutex<Option<EndReason>>,
     timer: tokio::sync::Notify,
+    /// Since when it is on, and since when without a viewer, as far as it was looked at.
+    lasting: Mutex<Lasting>,
+}
+
+#[derive(Debug, Default)]
+struct Lasting {
+    on: Option<Duration>,
+    unwatched: Option<Duration>,
 }
 
 /// Who asks the person.
@@ -59,9 +69,9 @@ pub(crate) struct Joining {
 }
 
 impl Session {
-    pub(super) fn new(row: &SessionRow, machine: RelaySession) -> Self {
-        let links =
-            Links::new(row.hostname.clone().unwrap_or_default(), row.operating_system.clone().unwrap_or_default());
+    pub(super) fn new(row: &SessionRow, machine: RelaySession, meters: Arc<RelayMeters>) -> Self {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let links = Links::new(text(&row.hostname), text(&row.operating_system), meters);
         Self {
             id: row.id,
             created_by: row.created_by,
@@ -70,6 +80,7 @@ impl Session {
             asker: Mutex::new(Asker { user_id: row.created_by, name: row.technician_name.clone() }),
             unstored: Mutex::default(),
             timer: tokio::sync::Notify::new(),
+            lasting: Mutex::default(),
         }
     }
 
@@ -226,6 +237,9 @@ impl Session {
     /// A viewer comes in. It is welcomed before anything else reaches it.
     pub(crate) async fn join(&self, app: &Arc<App>, joining: Joining) -> Result<(u32, Access), JoinRefusal> {
         let mut machine = self.machine.lock().await;
+        if machine.viewers().len() >= app.settings.now().settings.most_viewers as usize {
+            return Err(JoinRefusal::Full);
+        }
         let (name, display) = (joining.link.name.clone(), joining.link.display);
         let (viewer, actions) = machine.join(name.clone(), joining.link.access)?;
         let access = machine.viewers().get(&viewer).map_or(Access::ViewOnly, |viewer| viewer.access);
@@ -318,6 +332,36 @@ impl Session {
         let mut machine = self.machine.lock().await;
         let actions = machine.end(reason);
         self.carry_out(app, &mut machine, actions).await;
+    }
+
+    /// Whether several may control at once, from now on.
+    pub(crate) fn allow_several(&self, several: bool) {
+        self.with_links(|all| {
+            let stops = all.parallel_control && !several;
+            all.parallel_control = several;
+            if stops {
+                // What those hold who no longer count comes up.
+                let reset = gc_protocol::encode(gc_protocol::messages::InputReset { seq: 0 });
+                for viewer in all.viewers.keys().filter(|viewer| all.controller != Some(**viewer)) {
+                    all.forward_to_agent(*viewer, &reset);
+                }
+            }
+        });
+    }
+
+    /// Whether it has lasted, or been without viewers, for longer than is set.
+    /// Counted from when this process first saw it so: a restart gives time anew.
+    pub(crate) async fn is_overdue(&self, settings: &Settings, now: Duration) -> bool {
+        let is_on = matches!(self.phase().await, Phase::Live | Phase::Suspended { .. });
+        let watched = self.with_links(|all| !all.viewers.is_empty());
+        let mut lasting = self.lasting.lock().unwrap_or_else(PoisonError::into_inner);
+        lasting.on = is_on.then(|| lasting.on.unwrap_or(now));
+        lasting.unwatched = (is_on && !watched).then(|| lasting.unwatched.unwrap_or(now));
+        let over = |since: Option<Duration>, seconds: Option<u64>| {
+            since.zip(seconds).is_some_and(|(since, most)| now.saturating_sub(since) >= Duration::from_secs(most))
+        };
+        over(lasting.on, settings.session_hours.map(|hours| u64::from(hours) * 3600))
+            || over(lasting.unwatched, settings.unwatched_minutes.map(|minutes| u64::from(minutes) * 60))
     }
 
     /// Close the viewers that `which` picks.

@@ -22,20 +22,25 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::agent_socket::micros;
+use super::awaited::Awaited;
 use super::links::{ViewerLink, end};
 use super::outbox::Outbox;
 use super::session::{Joining, Session};
 use super::socket::{bounded, finish, first_message, too_large, write};
 use crate::address::ClientAddress;
 use crate::app::App;
+use crate::auth::caller::standing;
 use crate::auth::viewer_token::Claims;
 use crate::error::ApiError;
+use crate::meters::Present;
 use crate::request::Query;
 
 /// Largest message that types, in bytes: characters, and their wrapping.
 const TYPING: usize = 2 << 10;
 /// Largest message that steers the picture, in bytes: some numbers.
 const STEERING: usize = 128;
+/// Field number of `FrameAck`.
+const FRAME_ACK: u32 = 2;
 /// Acknowledgements, refreshes and the like that a viewer may send in a second:
 /// more than any screen has pictures.
 const STEERING_PER_SECOND: u32 = 500;
@@ -122,27 +127,25 @@ fn presented(headers: &HeaderMap) -> Option<String> {
     offered.find_map(|name| name.strip_prefix(limits::TOKEN_SUBPROTOCOL)).map(str::to_owned)
 }
 
-/// Whether what a token was minted upon still holds: the login, its user, and
+/// Whether what a token was minted upon still holds: the credential, its user, and
 /// that this user would be given as much for this session today.
 async fn stands(store: &Store, claims: &Claims, now: i64) -> Result<bool, gc_store::StoreError> {
-    let login = store.login_by_id(claims.login_id, now).await?;
-    let user = store.user(claims.user_id).await?.filter(|user| user.enabled);
-    let (Some(login), Some(user)) = (login, user) else { return Ok(false) };
+    let standing = standing(store, claims.credential, now).await?;
+    let Some(caller) = standing.filter(|caller| caller.user.id == claims.user_id) else { return Ok(false) };
     let row = store.session(claims.session_id).await?.filter(|row| row.status != Status::Ended.as_str());
     let Some(row) = row else { return Ok(false) };
-    let permissions = store.permissions(&user).await?;
     let view = SessionView {
-        is_creator: row.created_by == Some(user.id),
-        is_invited: store.is_guest(row.id, user.id).await?,
+        is_creator: row.created_by == Some(caller.user.id),
+        is_invited: store.is_guest(row.id, caller.user.id).await?,
         // The person's answer is looked at apart: here it is the user's right.
         accepted: Some(claims.access),
         ended: false,
     };
-    let granted = mint_access(&permissions, &view);
-    Ok(login.user_id == claims.user_id && granted.is_ok_and(|access| access >= claims.access))
+    Ok(mint_access(&caller.permissions, &view).is_ok_and(|access| access >= claims.access))
 }
 
 async fn serve(app: Arc<App>, socket: WebSocket, claims: Claims, session: Arc<Session>, client: ClientAddress) {
+    let _present = Present::new(&app.meters.viewers);
     let (sink, mut stream) = socket.split();
     let outbox = Arc::new(Outbox::new(limits::VIEWER_QUEUE));
     let writer = tokio::spawn(write(sink, outbox.clone()));
@@ -217,16 +220,17 @@ async fn join(
         outbox: outbox.clone(),
         access: claims.access,
         user_id: claims.user_id,
-        login_id: claims.login_id,
+        credential: claims.credential,
         name: limits::displayable(&user.display_name, limits::NAME),
         display: hello.display_id,
         since: app.clock.wall(),
+        awaited: Awaited::default(),
     };
     let joining = Joining { link, decodable: hello.decodable, address: client.0, version };
     session.join(app, joining).await.map_err(|refusal| match refusal {
         JoinRefusal::ConsentPending => (Ending::NotPermitted, "The person has not accepted yet.".into()),
         JoinRefusal::Ended(reason) => (Ending::SessionEnded, reason.text().into()),
-        JoinRefusal::Full => (Ending::Flooding, "Too many people are watching already.".into()),
+        JoinRefusal::Full => (Ending::Flooding, "As many are watching as this server allows.".into()),
     })
 }
 
@@ -365,7 +369,12 @@ impl Reader {
                 .map_err(|_| (Ending::Flooding, "Too much input at once.")),
             Ok(Destination::Agent) => {
                 self.steering.take(STEERING_PER_SECOND, self.app.clock.now())?;
-                self.session.with_links(|all| all.forward_to_agent(self.viewer, raw.bytes()));
+                self.session.with_links(|all| {
+                    if raw.field() == FRAME_ACK {
+                        all.acknowledged(self.viewer, &raw);
+                    }
+                    all.forward_to_agent(self.viewer, raw.bytes());
+                });
                 Ok(())
             }
             Ok(Destination::Relay | Destination::Conversation) => {

@@ -488,6 +488,9 @@ pub struct AgentWelcome {
     pub accepted: i32,
     #[prost(enumeration = "SessionKind", tag = "8")]
     pub kind: i32,
+    /// What the organisation says in the notice, below who is there; may be empty.
+    #[prost(string, tag = "9")]
+    pub notice: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ViewerHello {
@@ -611,6 +614,9 @@ pub struct ConsentRequest {
     pub access: i32,
     #[prost(uint32, tag = "6")]
     pub timeout_seconds: u32,
+    /// What the organisation adds, below what the agent says itself; may be empty.
+    #[prost(string, tag = "7")]
+    pub message: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ConsentResponse {
