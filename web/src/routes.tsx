@@ -7,6 +7,7 @@ import { JoinPage } from "./pages/join";
 import { LoginPage } from "./pages/login";
 import { NotFound } from "./pages/not-found";
 import { SessionsPage } from "./pages/sessions";
+import { SettingsPage } from "./pages/settings";
 import { SetupPage } from "./pages/setup";
 import { UsersPage } from "./pages/users";
 
@@ -32,6 +33,7 @@ const login = createRoute({
 const setup = createRoute({ getParentRoute: () => root, path: "/setup", component: SetupPage });
 const join = createRoute({ getParentRoute: () => root, path: "/join", component: JoinPage });
 const users = createRoute({ getParentRoute: () => root, path: "/users", component: UsersPage });
+const settings = createRoute({ getParentRoute: () => root, path: "/settings", component: SettingsPage });
 const account = createRoute({ getParentRoute: () => root, path: "/account", component: AccountPage });
 const audit = createRoute({
   getParentRoute: () => root,
@@ -53,7 +55,7 @@ const viewer = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([sessions, users, audit, account, login, setup, join, viewer]),
+  routeTree: root.addChildren([sessions, users, audit, settings, account, login, setup, join, viewer]),
   defaultPreload: "intent",
 });
 

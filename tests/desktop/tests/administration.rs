@@ -237,3 +237,72 @@ fn sessions_are_removed_one_and_many() -> Result<()> {
     ensure!(at_bob.run("count", json!({ "selector": "input[type=checkbox]" }))? == json!(0));
     Ok(())
 }
+
+#[test]
+fn settings_are_set_and_read_by_the_person() -> Result<()> {
+    let server = Server::start()?;
+    let browser = Browser::start()?;
+    browser.login(&server.url, &server.admin)?;
+    browser.run("click_link", json!({ "name": "Settings" }))?;
+    browser.run("wait_text", json!({ "text": "What people read" }))?;
+    browser
+        .run("fill", json!({ "label": "Below the question", "text": "{{company}} never asks for your password." }))?;
+    browser.run("fill", json!({ "label": "Longest session, in hours", "text": "8" }))?;
+    browser.run("click_selector", json!({ "selector": "label:has-text('Several people may control')" }))?;
+    browser.run("fill", json!({ "label": "Trusted proxies", "text": "0.0.0.0/0" }))?;
+    browser.run("click_button", json!({ "name": "Save" }))?;
+    browser.run("wait_text", json!({ "text": "To believe everybody is to believe nobody" }))?;
+    picture(&browser, "settings-refused")?;
+    axe(&browser)?;
+    browser.run("fill", json!({ "label": "Trusted proxies", "text": "10.0.0.5\nfd00::/8" }))?;
+    browser.run("click_button", json!({ "name": "Save" }))?;
+    browser.run("wait_text", json!({ "text": "It holds from now on" }))?;
+    picture(&browser, "settings")?;
+    axe(&browser)?;
+    let settings = server.get("/api/settings", &server.login(&server.admin)?)?;
+    ensure!(settings["trusted_proxies"] == json!(["10.0.0.5/32", "fd00::/8"]), "{settings}");
+    ensure!(settings["session_hours"] == 8 && settings["several_controllers"] == true, "{settings}");
+    ensure!(settings["consent_message"] == "{{company}} never asks for your password.", "{settings}");
+    // Emptied, there is no limit again; what was not touched stays.
+    browser.run("reload", json!({}))?;
+    browser.run("fill", json!({ "label": "Longest session, in hours", "text": "" }))?;
+    browser.run("click_button", json!({ "name": "Save" }))?;
+    browser.run("wait_text", json!({ "text": "It holds from now on" }))?;
+    let settings = server.get("/api/settings", &server.login(&server.admin)?)?;
+    ensure!(settings["session_hours"].is_null() && settings["several_controllers"] == true, "{settings}");
+    Ok(())
+}
+
+#[test]
+fn a_token_is_made_used_and_revoked() -> Result<()> {
+    let server = Server::start()?;
+    let browser = Browser::start()?;
+    browser.login(&server.url, &server.admin)?;
+    browser.run("click_link", json!({ "name": "Ada Lovelace" }))?;
+    browser.run("click_button", json!({ "name": "New token" }))?;
+    browser.run("fill", json!({ "label": "What it is for", "text": "Nightly report" }))?;
+    picture(&browser, "token-new")?;
+    browser.run("click_selector", json!({ "selector": "form label:has-text('Read the audit trail')" }))?;
+    axe(&browser)?;
+    browser.run("click_button", json!({ "name": "Make token" }))?;
+    browser.run("wait_text", json!({ "text": "it is not shown again" }))?;
+    picture(&browser, "token-made")?;
+    let secret = browser.run("text", json!({ "selector": ".message .key" }))?;
+    let secret = secret.as_str().context("no token")?.to_owned();
+    browser.run("click_button", json!({ "name": "I have kept it" }))?;
+    browser.run("wait_text", json!({ "text": "Never used" }))?;
+    server.get("/api/audit", &secret)?;
+    ensure!(server.get("/api/users", &secret).is_err(), "a token does more than it may");
+    browser.run("reload", json!({}))?;
+    browser.run("wait_text", json!({ "text": "Last used just now" }))?;
+    ensure!(
+        !browser.run("text", json!({ "selector": "main" }))?.to_string().contains(&secret),
+        "the token is shown again"
+    );
+    picture(&browser, "tokens")?;
+    axe(&browser)?;
+    browser.run("click_button", json!({ "name": "Revoke Nightly report" }))?;
+    browser.run("wait_text", json!({ "text": "You have none" }))?;
+    ensure!(server.get("/api/audit", &secret).is_err(), "a revoked token reads");
+    Ok(())
+}

@@ -8,6 +8,9 @@ export type Session = components["schemas"]["Session"];
 export type Code = components["schemas"]["Code"];
 export type CreatedCode = components["schemas"]["CreatedCode"];
 export type AuditEvent = components["schemas"]["AuditEvent"];
+export type AccessToken = components["schemas"]["Token"];
+export type ChangeSettings = components["schemas"]["ChangeSettings"];
+export type Settings = components["schemas"]["SettingsNow"];
 export type Preview = components["schemas"]["Preview"];
 
 export const api = createClient<paths>({ baseUrl: "/" });

@@ -99,7 +99,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who is logged in. */
+        /** Who the credential stands for, and what it carries. */
         get: operations["me"];
         put?: never;
         post?: never;
@@ -380,6 +380,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The settings that hold. */
+        get: operations["settings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change settings. They hold at once, for sessions that are on as well. */
+        patch: operations["change_settings"];
+        trace?: never;
+    };
     "/api/setup": {
         parameters: {
             query?: never;
@@ -393,6 +411,44 @@ export interface paths {
         /** Create the first administrator with the one-time token. */
         post: operations["setup"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tokens that were not revoked, newest first. */
+        get: operations["list_tokens"];
+        put?: never;
+        /** Make a token for oneself. */
+        post: operations["create_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a token: one's own, or another's by whoever manages users. Viewers
+         *     that it opened close.
+         */
+        delete: operations["revoke_token"];
         options?: never;
         head?: never;
         patch?: never;
@@ -492,6 +548,24 @@ export interface components {
             /** @description At least 10 characters. */
             new_password: string;
         };
+        /**
+         * @description Settings to change: what is given takes its place, what is left out stays,
+         *     and null is the beginning's value.
+         */
+        ChangeSettings: {
+            consent_message?: string | null;
+            /** Format: int32 */
+            most_viewers?: number | null;
+            notice_message?: string | null;
+            organization?: string | null;
+            public_url?: string | null;
+            /** Format: int32 */
+            session_hours?: number | null;
+            several_controllers?: boolean | null;
+            trusted_proxies?: string[] | null;
+            /** Format: int32 */
+            unwatched_minutes?: number | null;
+        };
         /** @description What to change; what is left out stays. */
         ChangeUser: {
             display_name?: string | null;
@@ -534,6 +608,18 @@ export interface components {
             /** @description For the technician's own memory. */
             note?: string | null;
         };
+        /** @description A token to make. */
+        CreateToken: {
+            /**
+             * Format: int32
+             * @description Days until it expires, 1 to 730; null: until it is revoked.
+             */
+            expires_in_days?: number | null;
+            /** @description What it is for, in the owner's words. */
+            name: string;
+            /** @description Permissions that it carries: at least one, none that its owner lacks. */
+            scopes: string[];
+        };
         /** @description A user to create. */
         CreateUser: {
             display_name?: string | null;
@@ -555,6 +641,12 @@ export interface components {
             expires_at: string;
             /** Format: uuid */
             session_id: string;
+        };
+        /** @description A token that was made. */
+        CreatedToken: {
+            /** @description Shown this once. */
+            secret: string;
+            token: components["schemas"]["Token"];
         };
         /** @description What a failed call answers. */
         ErrorBody: {
@@ -683,6 +775,31 @@ export interface components {
             next?: string | null;
         };
         /** @description A part of a list. */
+        List_Token: {
+            items: {
+                /** Format: date-time */
+                created_at: string;
+                expired: boolean;
+                /**
+                 * Format: date-time
+                 * @description Null: until it is revoked.
+                 */
+                expires_at?: string | null;
+                /** Format: uuid */
+                id: string;
+                /**
+                 * Format: date-time
+                 * @description To the minute; null: never.
+                 */
+                last_used_at?: string | null;
+                name: string;
+                /** @description Permissions that it carries, as far as its owner has them. */
+                scopes: string[];
+            }[];
+            /** @description Give it back as `after` for what follows. */
+            next?: string | null;
+        };
+        /** @description A part of a list. */
         List_User: {
             items: {
                 /** Format: date-time */
@@ -803,6 +920,65 @@ export interface components {
             /** @description The proposed secret. */
             secret: string;
         };
+        /** @description Settings. What is left out is as it was at the beginning. */
+        Settings: {
+            /**
+             * @description Said below the question whether to allow a session, at most 300 characters; `{{technician_name}}` and
+             *     `{{company}}` stand for what they say.
+             * @default
+             */
+            consent_message: string;
+            /**
+             * Format: int32
+             * @description Most viewers of one session, 1 to 16.
+             * @default 16
+             */
+            most_viewers: number;
+            /**
+             * @description Said in the notice that stays on the screen, at most 300 characters; `{{company}}` stands for the company.
+             * @default
+             */
+            notice_message: string;
+            /**
+             * @description Company name, as the person being helped reads it.
+             * @default
+             */
+            organization: string;
+            /**
+             * @description Address under which people reach this server; without it the one that it listens on.
+             * @default null
+             */
+            public_url: string | null;
+            /**
+             * Format: int32
+             * @description After so many hours a session ends, 1 to 168; without it never.
+             * @default null
+             */
+            session_hours: number | null;
+            /**
+             * @description Whether several viewers may control at once; else the last to ask takes over.
+             * @default false
+             */
+            several_controllers: boolean;
+            /**
+             * @description Addresses or networks of proxies whose forwarded header is believed.
+             * @default []
+             */
+            trusted_proxies: string[];
+            /**
+             * Format: int32
+             * @description After so many minutes without a viewer a session ends, 1 to 1440; without it never.
+             * @default null
+             */
+            unwatched_minutes: number | null;
+        };
+        /** @description What holds. */
+        SettingsNow: components["schemas"]["Settings"] & {
+            /** @description Settings that an option of the server's start holds: they are changed there. */
+            fixed: string[];
+            /** @description The address that links are made with. */
+            url: string;
+        };
         /** @description The first administrator. */
         Setup: {
             /** @description Shown to people; the user name where there is none. */
@@ -816,6 +992,27 @@ export interface components {
         /** @description Whether this server still waits for its first administrator. */
         SetupState: {
             open: boolean;
+        };
+        /** @description A token, without its secret. */
+        Token: {
+            /** Format: date-time */
+            created_at: string;
+            expired: boolean;
+            /**
+             * Format: date-time
+             * @description Null: until it is revoked.
+             */
+            expires_at?: string | null;
+            /** Format: uuid */
+            id: string;
+            /**
+             * Format: date-time
+             * @description To the minute; null: never.
+             */
+            last_used_at?: string | null;
+            name: string;
+            /** @description Permissions that it carries, as far as its owner has them. */
+            scopes: string[];
         };
         /** @description A user, as others see them. */
         User: {
@@ -1916,6 +2113,96 @@ export interface operations {
             };
         };
     };
+    settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsNow"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    change_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeSettings"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsNow"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     setup_state: {
         parameters: {
             query?: never;
@@ -1989,6 +2276,158 @@ export interface operations {
                 };
             };
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_tokens: {
+        parameters: {
+            query?: {
+                /** @description Another user's, for whoever manages users; one's own without it. */
+                user_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Token"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateToken"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedToken"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    revoke_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -7,6 +7,7 @@ import { Failure, useTitle } from "../ui/parts";
 import { Shell } from "../ui/shell";
 import { ROLES } from "./roles";
 import { SecondFactor } from "./second-factor";
+import { Tokens } from "./tokens";
 
 export function AccountPage() {
   return <Shell>{(user) => <Account user={user} />}</Shell>;
@@ -52,6 +53,7 @@ function Account({ user }: { user: User }) {
         <div className="row"><button className="button primary" disabled={change.isPending}>{change.isPending ? "Saving…" : "Change password"}</button></div>
       </form>
       <SecondFactor user={user} />
+      <Tokens user={user} />
     </>
   );
 }

@@ -24,7 +24,9 @@ export function stateWords(session: Session): string {
     case "pending": return "Connected, asking the person";
     case "live": return "Live";
     case "suspended": return "Line lost, waiting for the computer";
-    default: return REASONS[session.end_reason ?? ""] ?? "Ended";
+    default:
+      if (session.end_reason === "expired" && session.started_at) return "Time limit reached";
+      return REASONS[session.end_reason ?? ""] ?? "Ended";
   }
 }
 

@@ -3,6 +3,7 @@ import { useId, useState, type FormEvent } from "react";
 
 import type { User } from "../api/client";
 import { Failure } from "../ui/parts";
+import { GRANTS } from "./grants";
 import { ROLES } from "./roles";
 
 export interface UserValues {
@@ -14,12 +15,6 @@ export interface UserValues {
   reset_second_factor?: boolean;
 }
 
-/** What can be granted beside a role, in words. */
-const GRANTS: Record<string, string> = {
-  view: "See sessions", control: "Control computers", transfer: "Move files", create_codes: "Create support codes",
-  manage_sessions: "End others’ sessions", view_audit: "Read the audit trail", manage_users: "Manage users",
-  manage_settings: "Change settings",
-};
 /** What a role brings by itself, as far as it is listed above. */
 const BUNDLES: Record<string, string[]> = {
   admin: Object.keys(GRANTS), operator: ["view", "control", "transfer", "create_codes"], viewer: ["view"], end_user: [],

@@ -60,6 +60,7 @@ export function Shell({ children }: { children: (user: User) => ReactNode }) {
           <Link to="/" activeOptions={{ exact: true, includeSearch: false }}>Sessions</Link>
           {me.data.permissions.includes("manage_users") ? <Link to="/users">Users</Link> : null}
           {me.data.permissions.includes("view_audit") ? <Link to="/audit">Audit</Link> : null}
+          {me.data.permissions.includes("manage_settings") ? <Link to="/settings">Settings</Link> : null}
         </nav>
         <div className="who">
           <Link to="/account" className="name" title="Your account">{me.data.display_name}</Link>

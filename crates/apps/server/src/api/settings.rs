@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use gc_access::Permission;
 use gc_store::NewAudit;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::address::ClientAddress;
@@ -41,9 +41,70 @@ pub(crate) async fn get(State(app): State<Arc<App>>, caller: Caller) -> Result<J
     Ok(Json(app.settings.now().as_ref().into()))
 }
 
-/// Change settings: what is given takes its place at once, what is left out
-/// stays, and null is the beginning's value.
-#[utoipa::path(patch, path = "/api/settings", operation_id = "change_settings", tag = "operation", request_body = Settings,
+/// Settings to change: what is given takes its place, what is left out stays,
+/// and null is the beginning's value.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangeSettings {
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    organization: Given<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    public_url: Given<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Vec<String>>)]
+    trusted_proxies: Given<Vec<String>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    consent_message: Given<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    notice_message: Given<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<bool>)]
+    several_controllers: Given<bool>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u32>)]
+    most_viewers: Given<u32>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u32>)]
+    session_hours: Given<u32>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u32>)]
+    unwatched_minutes: Given<u32>,
+}
+
+/// Left out, null, or a value.
+type Given<T> = Option<Option<T>>;
+
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Given<T>, D::Error> {
+    Option::deserialize(from).map(Some)
+}
+
+impl ChangeSettings {
+    /// Put what is given in its place; the names of what that changes come out.
+    fn apply(self, settings: &mut Settings) -> Vec<&'static str> {
+        let (beginning, mut named) = (Settings::default(), Vec::new());
+        macro_rules! place {
+            ($($field:ident: $value:expr),* $(,)?) => {$(
+                if let Some(given) = self.$field {
+                    named.push(stringify!($field));
+                    settings.$field = $value(given).unwrap_or(beginning.$field);
+                }
+            )*};
+        }
+        place!(
+            organization: |given| given, trusted_proxies: |given| given, consent_message: |given| given,
+            notice_message: |given| given, several_controllers: |given| given, most_viewers: |given| given,
+            public_url: Some, session_hours: Some, unwatched_minutes: Some,
+        );
+        named
+    }
+}
+
+/// Change settings. They hold at once, for sessions that are on as well.
+#[utoipa::path(patch, path = "/api/settings", operation_id = "change_settings", tag = "operation", request_body = ChangeSettings,
     security(("login" = []), ("cookie" = [])),
     responses((status = 200, body = SettingsNow), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
         (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
@@ -51,32 +112,18 @@ pub(crate) async fn change(
     State(app): State<Arc<App>>,
     client: ClientAddress,
     caller: Caller,
-    Body(wanted): Body<serde_json::Map<String, serde_json::Value>>,
+    Body(wanted): Body<ChangeSettings>,
 ) -> Result<Json<SettingsNow>, ApiError> {
     caller.require(Permission::ManageSettings)?;
     let _turn = app.settings.changing.lock().await;
-    let fixed = app.settings.now().fixed.clone();
-    if let Some(name) = fixed.iter().find(|name| wanted.contains_key(**name)) {
+    let mut settings = Settings::load(&app.store).await?;
+    let changed = wanted.apply(&mut settings);
+    if let Some(name) = changed.iter().find(|name| app.settings.now().fixed.contains(name)) {
         let detail = format!("{name} is held by an option that this server was started with.");
         return Err(ApiError::conflict("FIXED_BY_OPTION", detail));
     }
-    let before = Settings::load(&app.store).await?;
-    let mut merged = serde_json::to_value(&before).map_err(|_| ApiError::internal("settings could not be written"))?;
-    let Some(fields) = merged.as_object_mut() else { return Err(ApiError::internal("settings are no object")) };
-    let mut changed: Vec<String> = Vec::new();
-    for (name, value) in wanted {
-        if fields.get(&name) != Some(&value) {
-            changed.push(gc_protocol::limits::displayable(&name, 40));
-        }
-        if value.is_null() {
-            fields.remove(&name);
-        } else {
-            fields.insert(name, value);
-        }
-    }
-    let settings: Settings = serde_json::from_value(merged).map_err(|error| ApiError::invalid(error.to_string()))?;
-    let settings =
-        settings.checked(app.config.certificate.is_some()).map_err(|unfit| ApiError::invalid(unfit.to_string()))?;
+    let speaks_tls = app.config.certificate.is_some();
+    let settings = settings.checked(speaks_tls).map_err(|unfit| ApiError::invalid(unfit.to_string()))?;
     settings.save(&app.store, app.clock.wall()).await?;
     let now = app.settings.replace(&app.config, settings);
     app.hub.settings_changed(&now.settings);
