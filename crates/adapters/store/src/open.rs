@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use sea_orm::sqlx::{self, Connection, SqliteConnection};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
@@ -39,6 +40,9 @@ impl Store {
                     .foreign_keys(true)
                     .busy_timeout(Duration::from_secs(5))
             });
+            options.map_sqlx_sqlite_pool_opts(|options| {
+                options.after_release(|connection, _| Box::pin(is_clean(connection)))
+            });
             options
         };
         let write = Database::connect(connect(1)).await?;
@@ -54,7 +58,8 @@ impl Store {
     /// When it cannot be reached or brought up to date.
     pub async fn open_postgres(url: &str) -> Result<Self> {
         let mut options = ConnectOptions::new(url);
-        options.max_connections(12).sqlx_logging(false).connect_timeout(Duration::from_secs(8));
+        // Whoever asks while it is gone hears so soon.
+        options.max_connections(12).sqlx_logging(false).acquire_timeout(Duration::from_secs(3));
         let write = Database::connect(options).await?;
         let store = Self { read: write.clone(), write };
         store.migrate().await?;
@@ -96,4 +101,13 @@ impl Store {
         };
         Ok(self.write.begin_with_options(options).await?)
     }
+}
+
+/// Whether a connection may be used again. Where the disk is full SQLite ends a
+/// transaction by itself, and the driver goes on counting it: whatever was
+/// written from then on would never be committed. Such a connection is closed.
+async fn is_clean(connection: &mut SqliteConnection) -> std::result::Result<bool, sqlx::Error> {
+    // A transaction that was dropped is rolled back behind this.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }

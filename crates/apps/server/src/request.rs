@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, MatchedPath, Request, State};
@@ -56,6 +56,9 @@ impl FromRequestParts<Arc<App>> for ClientAddress {
     }
 }
 
+/// How long a body may take.
+const BODY_WITHIN: Duration = Duration::from_secs(15);
+
 /// A JSON body; what is wrong with it is told in the standard envelope.
 pub(crate) struct Body<T>(pub(crate) T);
 
@@ -63,7 +66,13 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
-        match axum::Json::<T>::from_request(request, app).await {
+        // The whole of it: a byte now and then would keep a connection for ever.
+        let read = tokio::time::timeout(BODY_WITHIN, axum::Json::<T>::from_request(request, app));
+        let Ok(read) = read.await else {
+            let detail = "The body took too long to arrive.";
+            return Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", detail));
+        };
+        match read {
             Ok(axum::Json(value)) => Ok(Self(value)),
             Err(JsonRejection::JsonDataError(error)) => Err(ApiError::invalid(error.body_text())),
             Err(JsonRejection::JsonSyntaxError(_)) => {

@@ -36,7 +36,7 @@ use crate::error::ErrorBody;
 
 /// Largest body that a call may have.
 const BODY: usize = 64 << 10;
-/// How long the next piece of a body may take.
+/// How long the next piece of a body may take that nobody reads.
 const BODY_WITHIN: Duration = Duration::from_secs(15);
 
 #[derive(OpenApi)]

@@ -1,0 +1,31 @@
+//! What is fuzzed: plain functions over bytes, each with the promises that must
+//! hold whatever the bytes are. Tests replay the kept inputs and changes of
+//! them; `./run fuzz` searches for new ones by coverage.
+
+mod machines;
+mod picture;
+mod wire;
+
+/// One target: a panic in it is a finding.
+pub type Target = fn(&[u8]);
+
+/// Every target by name.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("envelope", wire::envelope),
+    ("agent_message", wire::agent_message),
+    ("parts", wire::parts),
+    ("secrets", wire::secrets),
+    ("names", wire::names),
+    ("relay_session", machines::relay_session),
+    ("agent_session", machines::agent_session),
+    ("viewer_session", machines::viewer_session),
+    ("throttle", machines::throttle),
+    ("decoder", picture::decoder),
+    ("codec", picture::codec),
+];
+
+/// The target of this name.
+#[must_use]
+pub fn target(name: &str) -> Option<Target> {
+    TARGETS.iter().find(|(known, _)| *known == name).map(|(_, target)| *target)
+}
