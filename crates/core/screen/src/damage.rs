@@ -72,21 +72,33 @@ impl Damage {
         }
     }
 
-    /// Take at most `most` tiles out, from the top.
+    /// How many tiles are marked.
     #[must_use]
-    pub fn take(&mut self, most: usize) -> Self {
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Take at most `most` tiles out, beginning with tile `from` and going on
+    /// at the top after the last, and say with which to go on next time: so
+    /// every tile has its turn, however often the first ones change.
+    #[must_use]
+    pub fn take(&mut self, most: usize, from: usize) -> (Self, usize) {
         let mut taken = Self::new(self.size);
-        for (from, to) in self.tiles.iter_mut().zip(&mut taken.tiles) {
+        let mut next = from;
+        let from = if from < self.tiles.len() { from } else { 0 };
+        for index in (from..self.tiles.len()).chain(0..from) {
             if taken.count >= most {
                 break;
             }
-            if std::mem::take(from) {
-                *to = true;
+            let (Some(here), Some(there)) = (self.tiles.get_mut(index), taken.tiles.get_mut(index)) else { break };
+            if std::mem::take(here) {
+                *there = true;
                 taken.count += 1;
                 self.count -= 1;
+                next = index + 1;
             }
         }
-        taken
+        (taken, next)
     }
 
     /// Forget everything.
@@ -143,6 +155,23 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn every_tile_has_its_turn() {
+        let size = Size::new(TILE * 4, TILE * 3);
+        let (mut damage, mut next, mut seen) = (Damage::all(size), 0, Damage::new(size));
+        for _ in 0..4 {
+            let (taken, after) = damage.take(3, next);
+            assert_eq!(taken.count(), 3);
+            next = after;
+            seen.merge(&taken);
+            // The top changes all the time.
+            damage.mark(Rect::new(0, 0, TILE * 4, 1));
+        }
+        assert_eq!(seen, Damage::all(size));
+        assert_eq!(damage.take(99, 7).0.count(), 4);
+        assert!(damage.is_empty());
+    }
 
     proptest! {
         /// Rectangles cover the marked tiles exactly once and nothing else.

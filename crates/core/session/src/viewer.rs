@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gc_protocol::messages::{
-    Body, Disconnect, Display, FrameAck, Heartbeat, HeartbeatAck, ProtocolVersions, RefreshRequest, VideoCodec,
-    VideoFrame, ViewerHello,
+    Body, Disconnect, Display, FrameAck, Handover, Heartbeat, HeartbeatAck, ProtocolVersions, RefreshRequest,
+    VideoCodec, VideoFrame, ViewerHello,
 };
 use gc_protocol::parts::Assembler;
 use gc_protocol::{EnvelopeError, decode, encode, limits};
@@ -89,7 +89,9 @@ impl ViewerSession {
                 if !response.displays.is_empty() {
                     self.displays.clone_from(&response.displays);
                 }
-                vec![Event::Told(response.into())]
+                let mut events = response.handover.map(|handover| self.go_on(&handover)).unwrap_or_default();
+                events.push(Event::Told(response.into()));
+                events
             }
             other => vec![Event::Told(other)],
         })
@@ -164,6 +166,19 @@ impl ViewerSession {
         self.ask_again()
     }
 
+    /// Follow another stream from here on, if nothing is missing.
+    fn go_on(&mut self, handover: &Handover) -> Vec<Event> {
+        let has_all = self.stream == Some(handover.from_stream)
+            && self.epoch == handover.from_epoch
+            && self.next_frame == Some(handover.from_frame);
+        (self.stream, self.epoch) = (Some(handover.stream), handover.epoch);
+        if has_all {
+            self.next_frame = Some(handover.frame);
+            return Vec::new();
+        }
+        self.ask_again()
+    }
+
     /// Ask once; while the answer is on its way, what comes is thrown away.
     fn ask_again(&mut self) -> Vec<Event> {
         if self.next_frame.take().is_none() {
@@ -176,6 +191,8 @@ impl ViewerSession {
 
 #[cfg(test)]
 mod tests {
+    use gc_protocol::messages::SessionResponse;
+
     use super::*;
 
     fn frame(epoch: u32, frame_number: u32) -> Bytes {
@@ -194,6 +211,29 @@ mod tests {
         assert!(take(1, 4).is_empty());
         assert!(is_frame(&take(2, 0)));
         assert!(is_frame(&take(2, 1)));
+    }
+
+    #[test]
+    fn another_stream_goes_on_where_the_first_was() {
+        let handover = |from_frame| {
+            let handover = Handover { from_stream: 1, from_epoch: 1, from_frame, stream: 7, epoch: 4, frame: 30 };
+            encode(SessionResponse { handover: Some(handover), ..Default::default() })
+        };
+        let next = |frame_number| {
+            let next = VideoFrame { stream: 7, epoch: 4, frame_number, last_part: true, ..Default::default() };
+            encode(next)
+        };
+        for (what, from_frame, goes_on) in [("all is there", 2, true), ("a frame is missing", 3, false)] {
+            let (mut viewer, _) = ViewerSession::open("t", 0, Duration::ZERO);
+            let mut take = |message| viewer.received(message, Duration::ZERO).unwrap();
+            take(frame(1, 0));
+            take(frame(1, 1));
+            let told = take(handover(from_frame));
+            let asks = told.iter().any(|event| matches!(event, Event::Send(_)));
+            assert_eq!(asks, !goes_on, "{what}");
+            assert_eq!(matches!(take(next(30)).as_slice(), [Event::Frame(_)]), goes_on, "{what}");
+            assert_eq!(matches!(take(next(31)).as_slice(), [Event::Frame(_)]), goes_on, "{what}");
+        }
     }
 
     #[test]

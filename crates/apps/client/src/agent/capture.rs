@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use gc_desktop::{Changed, DesktopError, Screen};
 use gc_protocol::header::{RELAY, STREAM_BIT};
-use gc_protocol::messages::{AgentStatus, SessionResponse, StreamAssign, VideoCodec, VideoFrame};
+use gc_protocol::messages::{AgentStatus, Handover, SessionResponse, StreamAssign, VideoCodec, VideoFrame};
 use gc_protocol::parts;
 use gc_screen::encode::Encoder;
-use gc_screen::streams::{FramePlan, MOST_VIEWERS};
+use gc_screen::streams::{FramePlan, MOST_VIEWERS, Moved};
 use gc_screen::{Damage, Framebuffer, Rect, Size, Streams};
 
 use super::layout::Layout;
@@ -165,11 +165,10 @@ impl Thread {
             return None;
         }
         let now = self.now();
-        let slow = self.streams.wake_at().map(|at| at.saturating_sub(now));
         let poll = self.screen.poll_period().map(|_| self.look_at.saturating_sub(now));
         let retry = self.retry_at.map(|at| at.saturating_sub(now));
         let pointer = self.looked_late.then(|| self.pointer.due().saturating_sub(now));
-        [slow, poll, retry, pointer].into_iter().flatten().min().map(|wait| wait.max(SHORTEST))
+        [poll, retry, pointer].into_iter().flatten().min().map(|wait| wait.max(SHORTEST))
     }
 
     fn take(&mut self, work: Work) {
@@ -259,7 +258,7 @@ impl Thread {
             match after {
                 Some(after) if before.map(|before| before.size) != Some(after.size) => {
                     self.see(id, after.size);
-                    self.streams.resized(id, after.size, now);
+                    self.streams.resized(id, after.size);
                 }
                 Some(_) => {
                     if let Some(seen) = self.seen.get_mut(&id) {
@@ -293,6 +292,11 @@ impl Thread {
     }
 
     fn tell_stream(&self, viewer: u32) {
+        self.tell_stream_and(viewer, None);
+    }
+
+    /// Tell a viewer what it follows, and how it goes on there.
+    fn tell_stream_and(&self, viewer: u32, handover: Option<Handover>) {
         let Some((stream, epoch, display_id)) = self.streams.of_viewer(viewer) else { return };
         let response = SessionResponse {
             stream,
@@ -301,6 +305,7 @@ impl Thread {
             displays: self.layout.to_wire(),
             video_codec: VideoCodec::Raw.into(),
             obstacle: self.obstacle.clone().unwrap_or_default(),
+            handover,
         };
         self.link.send(viewer, response);
     }
@@ -350,10 +355,13 @@ impl Thread {
     /// Tell who follows which stream by now.
     fn introduce(&mut self) {
         self.looked_late = false;
-        for (viewer, stream) in self.streams.take_moved() {
-            self.pointer.tell_again();
+        for Moved { viewer, stream, handover } in self.streams.take_moved() {
+            // Who goes on knows the pointer already.
+            if handover.is_none() {
+                self.pointer.tell_again();
+            }
             self.link.send(RELAY, StreamAssign { viewer, stream });
-            self.tell_stream(viewer);
+            self.tell_stream_and(viewer, handover.map(to_wire));
         }
     }
 
@@ -479,5 +487,16 @@ impl Thread {
         for viewer in viewers {
             self.tell_stream(viewer);
         }
+    }
+}
+
+fn to_wire(handover: gc_screen::streams::Handover) -> Handover {
+    Handover {
+        from_stream: handover.from_stream,
+        from_epoch: handover.from_epoch,
+        from_frame: handover.from_frame,
+        stream: handover.stream,
+        epoch: handover.epoch,
+        frame: handover.frame,
     }
 }

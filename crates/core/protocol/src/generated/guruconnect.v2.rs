@@ -172,6 +172,27 @@ pub struct SessionResponse {
     /// Why there is no picture, in words for the technician; empty when there is.
     #[prost(string, tag = "6")]
     pub obstacle: ::prost::alloc::string::String,
+    /// Where the viewer goes on without a new picture.
+    #[prost(message, optional, tag = "7")]
+    pub handover: ::core::option::Option<Handover>,
+}
+/// From one stream to another without a break: a viewer that has everything
+/// before frame `from_frame` of the old one goes on with frame `frame` of the new
+/// one. Whoever has not asks for a refresh.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Handover {
+    #[prost(uint32, tag = "1")]
+    pub from_stream: u32,
+    #[prost(uint32, tag = "2")]
+    pub from_epoch: u32,
+    #[prost(uint32, tag = "3")]
+    pub from_frame: u32,
+    #[prost(uint32, tag = "4")]
+    pub stream: u32,
+    #[prost(uint32, tag = "5")]
+    pub epoch: u32,
+    #[prost(uint32, tag = "6")]
+    pub frame: u32,
 }
 /// How a frame's payload is coded. RAW is the first version's zero: its frames
 /// are the lossless tile batches of docs/protocol/tiles.md.
