@@ -108,6 +108,7 @@ impl FakeAgent {
             },
         );
         self.welcome = crate::await_body!(self, AgentWelcome)?;
+        gc_record::secret(gc_record::Kind::Resume, &self.welcome.resume_secret);
         ensure!(self.welcome.version == 2, "the relay speaks version {}", self.welcome.version);
         Ok(())
     }

@@ -58,6 +58,7 @@ impl TestDatabase {
     /// When the variable is missing or the database cannot be made.
     pub fn postgres() -> Result<Self> {
         let server = postgres_url()?;
+        note_password(&server);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("gc_test_{}_{number}", std::process::id());
         // Databases of earlier runs with this process id may have stayed behind.
@@ -98,6 +99,15 @@ impl Drop for TestDatabase {
             // itself has its verdict already.
             let _: Result<()> = psql(server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
         }
+    }
+}
+
+/// For the search for secrets.
+pub(crate) fn note_password(url: &str) {
+    let authority = url.split_once("://").and_then(|(_, rest)| rest.split(['/', '?']).next()).unwrap_or_default();
+    let user = authority.rsplit_once('@').map(|(user, _)| user).unwrap_or_default();
+    if let Some((_, password)) = user.split_once(':') {
+        gc_record::secret(gc_record::Kind::DatabasePassword, password);
     }
 }
 

@@ -149,6 +149,7 @@ impl Http {
     /// When there is no answer.
     pub async fn call_text(&self, method: Method, path: &str, body: Option<String>) -> Result<Answer> {
         let what = format!("{method} {path}");
+        let noted = body.clone();
         let mut request = self.client.request(method, format!("http://{}{path}", self.server));
         for (name, value) in &self.headers {
             request = request.header(name, value);
@@ -160,13 +161,19 @@ impl Http {
             let response = request.send().await.with_context(|| what.clone())?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
             let bytes = response.bytes().await?;
-            Ok(Answer {
-                status,
-                headers,
-                body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
-                text: String::from_utf8_lossy(&bytes).into_owned(),
-            })
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            note(path, noted.as_deref(), status, &headers, &text);
+            Ok(Answer { status, headers, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null), text })
         })
         .await
+    }
+}
+
+/// For the search for secrets.
+fn note(path: &str, request: Option<&str>, status: u16, headers: &HeaderMap, answer: &str) {
+    gc_record::exchange(path, request, status, answer);
+    headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok()).for_each(gc_record::cookie);
+    if path == "/metrics" {
+        gc_record::shown(gc_record::Output::Metrics, answer);
     }
 }

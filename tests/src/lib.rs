@@ -17,6 +17,7 @@ mod process;
 mod server;
 mod viewer;
 mod wait;
+mod wall;
 
 pub use address::fresh_address;
 pub use agent::{Credential, FakeAgent, Received};
@@ -26,10 +27,11 @@ pub use knock::{Knock, Refused};
 pub use line::Ended;
 pub use people::{Code, Person};
 pub use postgres::PrivatePostgres;
-pub use process::Process;
+pub use process::{Process, program};
 pub use server::TestServer;
 pub use viewer::FakeViewer;
 pub use wait::{PATIENCE, eventually, promptly, soon};
+pub use wall::WallClock;
 
 pub use gc_protocol::AgentHeader;
 pub use gc_protocol::messages::{self, Body};

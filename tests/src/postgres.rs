@@ -36,7 +36,10 @@ impl PrivatePostgres {
     /// Its address.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+        // It takes any; the program has to keep it to itself.
+        let url = format!("postgres://postgres:quay-marzipan-lantern-{0}@127.0.0.1:{0}/postgres", self.port);
+        crate::database::note_password(&url);
+        url
     }
 
     /// Kill it as a power cut would.

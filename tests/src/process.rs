@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -16,6 +16,7 @@ use crate::http::Http;
 use crate::people::{Code, Person};
 use crate::viewer::FakeViewer;
 use crate::wait::eventually;
+use crate::wall::WallClock;
 
 const PASSWORD: &str = "walnut-harbour-ladder-52";
 
@@ -28,8 +29,17 @@ pub struct Process {
     /// The first administrator.
     pub admin: Person,
     data: PathBuf,
+    settings: Settings,
+    // Its data may stand in it.
+    _folder: TempDir,
+}
+
+/// How the program is started, every time.
+#[derive(Debug)]
+struct Settings {
     options: Vec<String>,
-    folder: TempDir,
+    environment: Vec<(String, String)>,
+    log: PathBuf,
 }
 
 impl Process {
@@ -49,14 +59,47 @@ impl Process {
     /// # Errors
     /// When it does not start.
     pub async fn start_in(folder: TempDir, data: PathBuf, options: Vec<String>) -> Result<Self> {
-        let (child, address, setup) = launch(&data, &log(&folder), "127.0.0.1:0", &options)?;
+        Self::begin(folder, data, options, Vec::new()).await
+    }
+
+    /// Start one on this PostgreSQL database.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start_with_database(url: &str) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let data = folder.path().join("data");
+        Self::begin(folder, data, Vec::new(), vec![("DATABASE_URL".to_owned(), url.to_owned())]).await
+    }
+
+    /// Start one that goes by this wall clock.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start_by(wall: &WallClock) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let data = folder.path().join("data");
+        Self::begin(folder, data, Vec::new(), wall.environment()).await
+    }
+
+    async fn begin(
+        folder: TempDir,
+        data: PathBuf,
+        options: Vec<String>,
+        environment: Vec<(String, String)>,
+    ) -> Result<Self> {
+        // Apart from the data, so that a disk that is full takes no lines away.
+        let log = gc_record::output_or(gc_record::Output::Server, folder.path().join("server.log"));
+        let settings = Settings { options, environment, log };
+        let (child, address, setup) = launch(&data, "127.0.0.1:0", &settings)?;
         let setup = setup.context("a fresh server prints no set-up link")?;
         let token = setup.rsplit('#').next().unwrap_or_default();
+        gc_record::secret(gc_record::Kind::SetupToken, token);
         let stranger = Http::new(address)?;
         let body = json!({"token": token, "username": "root", "password": PASSWORD, "display_name": "Rosa Root"});
         stranger.post("/api/setup", body).await?.expect(201)?;
         let admin = Person::log_in(&stranger, "root", PASSWORD, "Rosa Root").await?;
-        Ok(Self { child, address, admin, data, options, folder })
+        Ok(Self { child, address, admin, data, settings, _folder: folder })
     }
 
     /// Kill it as a power cut would.
@@ -76,10 +119,40 @@ impl Process {
     /// When it does not come back.
     pub fn start_again(&mut self) -> Result<Duration> {
         let begun = Instant::now();
-        let (child, address, setup) = launch(&self.data, &log(&self.folder), &self.address.to_string(), &self.options)?;
+        let (child, address, setup) = launch(&self.data, &self.address.to_string(), &self.settings)?;
         self.child = child;
         ensure!(setup.is_none() && address == self.address, "the server came back as another one");
         Ok(begun.elapsed())
+    }
+
+    /// Ask it to end.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn terminate(&self) -> Result<()> {
+        self.signal("-TERM")
+    }
+
+    /// How it ends, within this time.
+    ///
+    /// # Errors
+    /// When it goes on.
+    pub async fn exited(&mut self, within: Duration) -> Result<ExitStatus> {
+        let begun = Instant::now();
+        let mut pace = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            pace.tick().await;
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            ensure!(begun.elapsed() < within, "the server goes on after {within:?}");
+        }
+    }
+
+    /// The folder of its data.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
     }
 
     /// Hold it in mid-step, or let it go on.
@@ -87,10 +160,19 @@ impl Process {
     /// # Errors
     /// When the system refuses.
     pub fn freeze(&self, frozen: bool) -> Result<()> {
-        let signal = if frozen { "-STOP" } else { "-CONT" };
+        self.signal(if frozen { "-STOP" } else { "-CONT" })
+    }
+
+    fn signal(&self, signal: &str) -> Result<()> {
         let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status()?;
         ensure!(status.success(), "kill {signal} failed");
         Ok(())
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Its resident memory, in bytes.
@@ -154,7 +236,7 @@ impl Process {
     /// What it wrote to its log.
     #[must_use]
     pub fn log(&self) -> String {
-        std::fs::read_to_string(log(&self.folder)).unwrap_or_default()
+        std::fs::read_to_string(&self.settings.log).unwrap_or_default()
     }
 }
 
@@ -166,25 +248,26 @@ impl Drop for Process {
     }
 }
 
-/// Apart from the data, so that a disk that is full takes no lines away.
-fn log(folder: &TempDir) -> PathBuf {
-    folder.path().join("server.log")
-}
-
 /// The program that was built with these tests.
-fn program() -> Result<PathBuf> {
+///
+/// # Errors
+/// When it was not.
+pub fn program() -> Result<PathBuf> {
     let test = std::env::current_exe()?;
     let folder = test.ancestors().find(|folder| folder.join("guruconnect-server").is_file());
     Ok(folder.context("the server program was not built beside the tests")?.join("guruconnect-server"))
 }
 
-fn launch(data: &Path, log: &Path, listen: &str, options: &[String]) -> Result<(Child, SocketAddr, Option<String>)> {
-    let log = std::fs::File::options().create(true).append(true).open(log)?;
+fn launch(data: &Path, listen: &str, settings: &Settings) -> Result<(Child, SocketAddr, Option<String>)> {
+    let log = std::fs::File::options().create(true).append(true).open(&settings.log)?;
     let mut child = Command::new(program()?)
         .args(["serve", "--listen", listen, "--data"])
         .arg(data)
-        .args(options)
-        .env("GURUCONNECT_LOG", std::env::var("GC_TEST_LOG").unwrap_or_else(|_| "debug".into()))
+        .args(&settings.options)
+        .env("GURUCONNECT_LOG", "debug")
+        .envs(gc_record::talkative())
+        .env_remove("DATABASE_URL")
+        .envs(settings.environment.iter().map(|(name, value)| (name, value)))
         .stdout(Stdio::piped())
         .stderr(log)
         .spawn()

@@ -1,7 +1,9 @@
 //! A real server in this process, with its own folder and database.
 
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, Once};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -64,6 +66,7 @@ impl TestServer {
     /// # Errors
     /// When it does not start.
     pub async fn start_with(clock: Clock, change: impl FnOnce(&mut Config)) -> Result<Self> {
+        listen_to_ourselves();
         let (folder, database) = (tempfile::tempdir()?, TestDatabase::from_environment()?);
         let mut config = bare_config(&folder, &database);
         change(&mut config);
@@ -72,6 +75,7 @@ impl TestServer {
         config.listen = address;
         let link = running.setup.as_ref().context("a fresh server prints no set-up link")?;
         let (_, token) = link.expose().rsplit_once("/setup#").context("the set-up link has another form")?;
+        gc_record::secret(gc_record::Kind::SetupToken, token);
         let stranger = Http::new(address)?;
         let body = json!({"token": token, "username": "root", "password": PASSWORD, "display_name": "Rosa Root"});
         stranger.post("/api/setup", body).await?.expect(201)?;
@@ -242,6 +246,24 @@ impl TestServer {
         host.invite(session, guest).await?;
         self.viewer(guest, session, access).await
     }
+}
+
+/// Keep what servers in this process write, where this run is recorded: as the
+/// program would write it if it were asked for everything.
+fn listen_to_ourselves() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let file = gc_record::output(gc_record::Output::InProcess).and_then(|path| std::fs::File::create(path).ok());
+        let Some(file) = file else { return };
+        if let Ok(copy) = file.try_clone() {
+            let usual = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |panic| {
+                let _: std::io::Result<()> = writeln!(&copy, "{panic}");
+                usual(panic);
+            }));
+        }
+        gc_log::json_to("trace", Mutex::new(file));
+    });
 }
 
 fn bare_config(folder: &TempDir, database: &TestDatabase) -> Config {

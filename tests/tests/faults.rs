@@ -3,10 +3,12 @@
 //! not, and it recovers by itself.
 
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use gc_tests::messages::{AccessMode, KeyEvent};
+use gc_tests::messages::{AccessMode, ConsentReason, KeyEvent};
 use gc_tests::{
     Body, Credential, FakeAgent, FakeViewer, Knock, PrivatePostgres, Process, await_body, eventually, soon,
 };
@@ -206,10 +208,7 @@ async fn a_full_disk() -> Result<()> {
 #[tokio::test]
 async fn the_database_goes_and_comes_back() -> Result<()> {
     let mut database = PrivatePostgres::start()?;
-    let folder = tempfile::tempdir()?;
-    let data = folder.path().join("data");
-    let options = vec!["--database-url".to_owned(), database.url()];
-    let server = Process::start_in(folder, data, options).await?;
+    let server = Process::start_with_database(&database.url()).await?;
     let (session, mut agent) = server.live("control").await?;
     let viewer = server.viewer(&session, "control").await?;
     await_body!(agent, ViewerJoined)?;
@@ -236,6 +235,100 @@ async fn the_database_goes_and_comes_back() -> Result<()> {
     server.admin.code("view").await?;
     viewer.say(&mut agent, "and on").await?;
     server.state(&session, "live").await?;
+    Ok(())
+}
+
+/// The power of the database goes while everybody writes, with a session in
+/// each state.
+#[tokio::test]
+async fn the_database_dies_in_mid_write() -> Result<()> {
+    let mut database = PrivatePostgres::start()?;
+    let mut server = Process::start_with_database(&database.url()).await?;
+    let waiting = server.admin.code("view").await?;
+    let asked = server.admin.code("view").await?;
+    let mut asking = server.agent(&asked).await?;
+    let question = asking.asked().await?;
+    let (live, mut agent) = server.live("control").await?;
+    let viewer = server.viewer(&live, "control").await?;
+    await_body!(agent, ViewerJoined)?;
+    let (losing, lost) = server.live("control").await?;
+    let (removed, mut ending) = server.live("view").await?;
+
+    // Eight write at once, and note what was confirmed to them.
+    let over = Arc::new(AtomicBool::new(false));
+    let writers: Vec<_> = (0..8)
+        .map(|_| {
+            let (admin, over) = (server.admin.clone(), over.clone());
+            tokio::spawn(async move {
+                let (mut confirmed, mut refused) = (Vec::new(), 0);
+                while !over.load(Ordering::Relaxed) {
+                    let answer = admin.http.post("/api/codes", json!({"access": "view"})).await?;
+                    match answer.status {
+                        201 => confirmed.push(answer.body["session_id"].as_str().unwrap_or_default().to_owned()),
+                        _ => {
+                            ensure!(answer.error_code() == Some("DATABASE_UNAVAILABLE"), "{answer:?}");
+                            refused += 1;
+                        }
+                    }
+                }
+                anyhow::Ok((confirmed, refused))
+            })
+        })
+        .collect();
+    eventually("writing", || async {
+        let rows = server.admin.http.get("/api/sessions?state=open").await?.expect(200)?;
+        Ok((rows["items"].as_array().map_or(0, Vec::len) > 30).then_some(()))
+    })
+    .await?;
+    database.kill()?;
+    // A yes that cannot be stored lets nobody in; an end that cannot be, ends.
+    asking.answer(&question, true, ConsentReason::Answered);
+    let goodbye = asking.ended().await?;
+    ensure!(goodbye.disconnect.as_ref().is_some_and(|said| !said.text.is_empty()), "{goodbye:?}");
+    lost.cut();
+    let refused = server.admin.http.delete(&format!("/api/sessions/{removed}")).await?;
+    ensure!(refused.status == 503 || refused.status == 204, "{refused:?}");
+    viewer.say(&mut agent, "still here").await?;
+    over.store(true, Ordering::Relaxed);
+    let (mut confirmed, mut refusals) = (Vec::new(), 0);
+    for writer in writers {
+        let (some, refused) = writer.await??;
+        confirmed.extend(some);
+        refusals += refused;
+    }
+    println!("{} confirmed, {refusals} refused", confirmed.len());
+    ensure!(!confirmed.is_empty() && refusals > 0, "it did not die in the middle");
+
+    database.start_again()?;
+    eventually("being ready again", || async {
+        Ok((server.stranger()?.get("/readyz").await?.status == 200).then_some(()))
+    })
+    .await?;
+    for session in &confirmed {
+        server.admin.session(session).await?;
+    }
+    viewer.say(&mut agent, "and on").await?;
+    server.state(&live, "live").await?;
+    let session = server.admin.session(&asked.session).await?;
+    ensure!(session["consent_state"] != "granted" && session["machine"].is_null(), "{session}");
+    // Whoever comes back, does; and the end that could not be stored is made up for.
+    let memory = lost.memory(AccessMode::AccessControl);
+    let mut back = FakeAgent::connect_remembering(server.address, &lost.resume(), memory).await?;
+    back.settle(1).await?;
+    server.state(&losing, "live").await?;
+    server.admin.http.delete(&format!("/api/sessions/{removed}")).await?;
+    ending.ended().await?;
+    server.state(&removed, "ended").await?;
+    let mut late = server.agent(&waiting).await?;
+    late.grant().await?;
+    server.state(&waiting.session, "live").await?;
+    // The same by the rows alone.
+    server.kill()?;
+    let took = server.start_again()?;
+    println!("up after {took:?}");
+    for (session, state) in [(&live, "suspended"), (&losing, "suspended"), (&removed, "ended")] {
+        server.state(session, state).await?;
+    }
     Ok(())
 }
 

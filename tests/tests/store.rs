@@ -14,6 +14,8 @@ use uuid::Uuid;
 
 /// 1 January 2026, with milliseconds that a coarser column would lose.
 const NOW: i64 = 1_767_225_600_123;
+/// A quarter of an hour, as codes live.
+const LONGEST: i64 = 900_000;
 
 /// The same test for SQLite, which is always there, and for PostgreSQL, whose
 /// absence is a failure.
@@ -98,7 +100,7 @@ mod checks {
                 let (store, start, code) = (store.clone(), start.clone(), code(text)?);
                 tasks.spawn(async move {
                     start.wait().await;
-                    store.consume_code(&code, NOW + 1).await
+                    store.consume_code(&code, NOW + 1, NOW + 1).await
                 });
             }
             let mut winners = Vec::new();
@@ -107,7 +109,7 @@ mod checks {
             }
             ensure!(winners.len() == 1, "{} of 16 used one code", winners.len());
             ensure!(winners[0].id == made.session.id);
-            ensure!(store.consume_code(&code(text)?, NOW + 2).await?.is_none(), "a used code works again");
+            ensure!(store.consume_code(&code(text)?, NOW + 2, NOW + 2).await?.is_none(), "a used code works again");
             ensure!(store.waiting_code(&code(text)?, NOW + 2).await?.is_none(), "a used code still waits");
         }
         Ok(())
@@ -210,17 +212,23 @@ mod checks {
         let (last, over) = (NOW + 899_999, NOW + 900_000);
         ensure!(store.waiting_code(&code("abc def ghj")?, last).await?.is_some());
         ensure!(store.waiting_code(&code("ABC-DEF-GHJ")?, over).await?.is_none());
-        ensure!(store.consume_code(&code("ABC-DEF-GHJ")?, over).await?.is_none(), "used after its time");
-        ensure!(store.expire_codes("expired", last).await?.is_empty());
-        ensure!(store.expire_codes("expired", over).await? == [made.session.id]);
+        ensure!(store.consume_code(&code("ABC-DEF-GHJ")?, over, over).await?.is_none(), "used after its time");
+        ensure!(store.expire_codes("expired", last, LONGEST, last).await?.is_empty());
+        ensure!(store.expire_codes("expired", over, LONGEST, over).await? == [made.session.id]);
         let ended = store.session(made.session.id).await?.context("gone")?;
         ensure!(ended.status == "ended" && ended.end_reason.as_deref() == Some("expired"), "{ended:?}");
-        ensure!(store.expire_codes("expired", over).await?.is_empty(), "it expires once");
-        ensure!(store.consume_code(&code("ABC-DEF-GHJ")?, NOW + 1).await?.is_none(), "used after it expired");
+        ensure!(store.expire_codes("expired", over, LONGEST, over).await?.is_empty(), "it expires once");
+        ensure!(store.consume_code(&code("ABC-DEF-GHJ")?, NOW + 1, NOW + 1).await?.is_none(), "used after it expired");
         // The symbols are free again.
-        store.create_code(new_code("ABC-DEF-GHJ", technician.id)?, over).await?;
+        let again = store.create_code(new_code("ABC-DEF-GHJ", technician.id)?, over).await?;
+        // A code that is due later than any lives is of a clock that was set back.
+        let early = again.code.expires_at - LONGEST;
+        ensure!(store.expire_codes("expired", early, LONGEST, early).await?.is_empty());
         let listed = store.codes(Some(technician.id), 10).await?;
         ensure!(listed.len() == 2 && listed[0].status == "waiting" && listed[1].status == "expired", "{listed:?}");
+        ensure!(store.expire_codes("expired", early - 1, LONGEST, early - 1).await? == [again.session.id]);
+        let listed = store.codes(Some(technician.id), 10).await?;
+        ensure!(listed.iter().all(|code| code.status == "expired"), "{listed:?}");
         ensure!(store.codes(Some(Uuid::now_v7()), 10).await?.is_empty());
         Ok(())
     }
@@ -232,7 +240,7 @@ mod checks {
             let made = store.create_code(new_code(text, technician.id)?, NOW).await?;
             let code = code(text)?;
             let (used, cancelled) = tokio::join!(
-                store.consume_code(&code, NOW),
+                store.consume_code(&code, NOW, NOW),
                 store.cancel_code(made.code.id, made.session.id, "cancelled", NOW)
             );
             let (used, cancelled) = (used?.is_some(), cancelled?);
@@ -406,8 +414,14 @@ mod checks {
         let change = UserChange { ends_logins: EndsLogins::AllBut(second), ..Default::default() };
         store.change_user(ada.id, change).await?;
         ensure!(store.login(secret(1), NOW).await?.is_none() && store.login(secret(2), NOW).await?.is_some());
-        store.remove_expired_logins(NOW + 2000).await?;
+        store.remove_expired_logins(NOW + 2000, LONGEST).await?;
         ensure!(store.login_by_id(second, NOW).await?.is_none(), "an expired login stays in the table");
+        // Nor does one that lives longer than any does.
+        let late = store.add_login(&ada, Factor::None, secret(5), NOW, NOW + LONGEST + 1).await?.context("refused")?;
+        store.remove_expired_logins(NOW + 1, LONGEST).await?;
+        ensure!(store.login_by_id(late.id, NOW).await?.is_some(), "a login was removed in its time");
+        store.remove_expired_logins(NOW, LONGEST).await?;
+        ensure!(store.login_by_id(late.id, NOW).await?.is_none(), "a login of the future stays");
         let third = store.add_login(&ada, Factor::None, secret(4), NOW, NOW + 1000).await?.context("refused")?;
         store.remove_login(third.id).await?;
         ensure!(store.login(secret(4), NOW).await?.is_none());

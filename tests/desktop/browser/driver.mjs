@@ -2,7 +2,7 @@
 // one answer a line on standard output. What a command waits for, it waits for
 // by events of the page, never by sleeping.
 import { createRequire } from "node:module";
-import { writeFileSync } from "node:fs";
+import { appendFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 const require = createRequire(process.env.GC_WEB + "/package.json");
@@ -31,9 +31,27 @@ async function keep(command) {
 }
 let page = context.pages()[0] ?? (await context.newPage());
 
+// Where this run is recorded: consoles in a file, and what pages and server say
+// to each other with the next answer.
+const recorded = process.env.GC_CONSOLE;
+const heard = [];
+function said(line) {
+  console_lines.push(line);
+  if (recorded) appendFileSync(recorded, `${line}\n`);
+}
+async function listen(response) {
+  const path = new URL(response.url()).pathname;
+  if (!path.startsWith("/api/") || !(response.headers()["content-type"] ?? "").includes("json")) return;
+  const cookies = (await response.headersArray()).filter((header) => header.name.toLowerCase() === "set-cookie");
+  const call = { path, status: response.status(), request: response.request().postData(), cookies: cookies.map((header) => header.value) };
+  // A page that goes takes its bodies along.
+  heard.push({ ...call, answer: await response.text().catch(() => "") });
+}
+if (recorded) context.on("response", (response) => void listen(response).catch(() => undefined));
+
 function watch(target) {
-  target.on("console", (message) => console_lines.push(`${message.type()}: ${message.text()}`));
-  target.on("pageerror", (error) => console_lines.push(`error: ${error}`));
+  target.on("console", (message) => said(`${message.type()}: ${message.text()}`));
+  target.on("pageerror", (error) => said(`error: ${error}`));
   target.on("dialog", (dialog) => void dialog.accept());
 }
 watch(page);
@@ -133,6 +151,7 @@ for await (const line of lines) {
     answer = { error: String(error), console: console_lines.slice(-20) };
     await keep(`error-${command}`);
   }
+  if (heard.length > 0) answer.heard = heard.splice(0);
   process.stdout.write(`${JSON.stringify(answer)}\n`);
   if (command === "close") break;
 }

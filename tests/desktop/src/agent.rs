@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
-use crate::{Child, Display, Server, Wine};
+use crate::{Child, Display, Server, Wine, programs};
 
 /// A running agent.
 #[derive(Debug)]
@@ -14,7 +14,8 @@ pub struct Agent {
     child: Child,
     /// The program's file.
     pub path: PathBuf,
-    folder: TempDir,
+    log: PathBuf,
+    _folder: TempDir,
 }
 
 impl Agent {
@@ -51,10 +52,32 @@ impl Agent {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join(format!("GuruConnect-{code}"));
         std::fs::copy(program, &path)?;
-        let log = std::fs::File::create(folder.path().join("agent.log"))?;
-        let child =
-            Child::spawn(display.command(&path).envs(environment.iter().copied()).stdout(Stdio::null()).stderr(log))?;
-        Ok(Self { child, path, folder })
+        let mut command = display.command(&path);
+        let log = logged(&mut command, gc_record::Output::Agent, folder.path())?;
+        let child = Child::spawn(command.envs(environment.iter().copied()))?;
+        Ok(Self { child, path, log, _folder: folder })
+    }
+
+    /// The same for a server that this agent reaches by another address than
+    /// people do.
+    ///
+    /// # Errors
+    /// When no client can be made or it does not start.
+    pub fn start_at(server: &Server, url: &str, display: &Display, code: &str) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let client = folder.path().join("client");
+        let filled = Command::new(programs("guruconnect-server", "GC_SERVER")?)
+            .args(["client", "--url", url, "--input"])
+            .arg(programs("guruconnect", "GC_CLIENT_LINUX")?)
+            .arg("--output")
+            .arg(&client)
+            .arg("--data")
+            .arg(server.folder().join("data"))
+            .stdout(Stdio::null())
+            .status()?;
+        ensure!(filled.success(), "no client could be made");
+        std::fs::set_permissions(&client, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        Self::run(&client, display, code, &[])
     }
 
     /// The same for Windows, under Wine.
@@ -65,15 +88,16 @@ impl Agent {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join(format!("GuruConnect-{code}.exe"));
         std::fs::write(&path, server.download("windows")?)?;
-        let log = std::fs::File::create(folder.path().join("agent.log"))?;
-        let child = Child::spawn(wine.command(display).arg(&path).stdout(Stdio::null()).stderr(log))?;
-        Ok(Self { child, path, folder })
+        let mut command = wine.command(display);
+        let log = logged(&mut command, gc_record::Output::AgentWindows, folder.path())?;
+        let child = Child::spawn(command.arg(&path))?;
+        Ok(Self { child, path, log, _folder: folder })
     }
 
     /// What it wrote to its log.
     #[must_use]
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("agent.log")).unwrap_or_default()
+        std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// Its process.
@@ -89,6 +113,14 @@ impl Agent {
         let child = &mut self.child;
         crate::until("the agent's end", std::time::Duration::from_secs(20), || child.ended())
             .map(drop)
-            .with_context(|| std::fs::read_to_string(self.folder.path().join("agent.log")).unwrap_or_default())
+            .with_context(|| std::fs::read_to_string(&self.log).unwrap_or_default())
     }
+}
+
+/// Let it write into a file, which the search for secrets may read.
+fn logged(command: &mut Command, output: gc_record::Output, folder: &Path) -> Result<PathBuf> {
+    let path = gc_record::output_or(output, folder.join("agent.log"));
+    let log = std::fs::File::create(&path)?;
+    command.envs(gc_record::talkative()).stdout(log.try_clone()?).stderr(log);
+    Ok(path)
 }

@@ -36,8 +36,12 @@ impl Browser {
     pub fn start_as(device: &Value) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let node = std::env::var_os("GC_NODE").map_or_else(|| PathBuf::from("node"), PathBuf::from);
+        let mut command = Command::new(node);
+        if let Some(console) = gc_record::output(gc_record::Output::Browser) {
+            command.env("GC_CONSOLE", console);
+        }
         let mut child = Child::spawn(
-            Command::new(node)
+            command
                 .arg(repository().join("tests/desktop/browser/driver.mjs"))
                 .env("GC_WEB", repository().join("web"))
                 .env("GC_DEVICE", device.to_string())
@@ -65,6 +69,7 @@ impl Browser {
         let mut line = String::new();
         lines.1.read_line(&mut line)?;
         let answer: Value = serde_json::from_str(&line).context("the browser is gone")?;
+        note(&answer["heard"]);
         match answer.get("ok") {
             Some(ok) => Ok(ok.clone()),
             None => bail!("{command} {rest}: {} {}", answer["error"], answer["console"]),
@@ -182,5 +187,15 @@ impl Browser {
     /// When it cannot be written.
     pub fn shot(&self, path: &Path) -> Result<()> {
         self.run("shot", json!({ "path": path })).map(drop)
+    }
+}
+
+/// For the search for secrets: what pages and server said to each other.
+fn note(heard: &Value) {
+    for call in heard.as_array().into_iter().flatten() {
+        let (path, answer) = (call["path"].as_str().unwrap_or_default(), call["answer"].as_str().unwrap_or_default());
+        let status = call["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
+        gc_record::exchange(path, call["request"].as_str(), status, answer);
+        call["cookies"].as_array().into_iter().flatten().filter_map(Value::as_str).for_each(gc_record::cookie);
     }
 }

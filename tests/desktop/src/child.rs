@@ -81,13 +81,62 @@ impl Child {
         Ok(())
     }
 
-    #[expect(unsafe_code, reason = "the standard library sends no other signal than kill")]
-    fn signal(&self, signal: i32) -> Result<()> {
-        let id = i32::try_from(self.0.id())?;
-        // SAFETY: the id is of our own child, which was not waited for yet.
-        unsafe { libc::kill(id, signal) };
+    /// End it and everything that it started without asking.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn kill_family(&mut self) -> Result<()> {
+        // Held first, so that nobody starts anything more.
+        self.pause_family(true)?;
+        for id in self.family()? {
+            send(id, libc::SIGKILL)?;
+        }
+        self.0.wait()?;
         Ok(())
     }
+
+    /// Hold it and everything that it started, or let all of it go on.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn pause_family(&self, pause: bool) -> Result<()> {
+        for id in self.family()? {
+            send(id, if pause { libc::SIGSTOP } else { libc::SIGCONT })?;
+        }
+        Ok(())
+    }
+
+    /// Its id and those of everything below it.
+    fn family(&self) -> Result<Vec<u32>> {
+        let mut parents = Vec::new();
+        for entry in std::fs::read_dir("/proc")?.flatten() {
+            let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+            // Behind the name, which may hold anything: state and parent (proc(5)).
+            let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+            let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)?.parse::<u32>().ok());
+            parents.extend(parent.map(|parent| (id, parent)));
+        }
+        let mut family = vec![self.0.id()];
+        let mut next = 0;
+        while let Some(&parent) = family.get(next) {
+            family.extend(parents.iter().filter(|(_, other)| *other == parent).map(|(id, _)| *id));
+            next += 1;
+        }
+        Ok(family)
+    }
+
+    fn signal(&self, signal: i32) -> Result<()> {
+        send(self.0.id(), signal)
+    }
+}
+
+/// To a process that we started and did not wait for yet, or one below it.
+#[expect(unsafe_code, reason = "the standard library sends no other signal than kill")]
+fn send(id: u32, signal: i32) -> Result<()> {
+    let id = i32::try_from(id)?;
+    // SAFETY: no memory is involved, and the id is of a process of this test.
+    unsafe { libc::kill(id, signal) };
+    Ok(())
 }
 
 impl Drop for Child {

@@ -12,6 +12,7 @@ mod hand;
 mod picture;
 mod server;
 mod wine;
+mod wire;
 
 pub use agent::Agent;
 pub use browser::Browser;
@@ -21,6 +22,7 @@ pub use hand::{CONSENT, Found, Hand, NOTICE};
 pub use picture::Picture;
 pub use server::{Server, Technician};
 pub use wine::Wine;
+pub use wire::Wire;
 
 use std::time::{Duration, Instant};
 

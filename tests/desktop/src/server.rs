@@ -20,6 +20,7 @@ pub struct Server {
     /// Its administrator.
     pub admin: Technician,
     folder: TempDir,
+    log: PathBuf,
     listen: String,
     options: Vec<String>,
 }
@@ -64,12 +65,16 @@ impl Server {
                 .with_context(|| format!("cannot read {}", Path::new(&windows).display()))?;
         }
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
-        let (child, url, setup) = launch(folder.path(), listen, &options)?;
+        let log = gc_record::output_or(gc_record::Output::Server, folder.path().join("server.log"));
+        let (child, url, setup) = launch(folder.path(), &log, listen, &options)?;
         let admin = Technician { username: "ada".into(), password: "analytical engine 1843".into() };
         let setup = setup.context("the server printed no set-up link")?;
         let token = setup.rsplit('#').next().unwrap_or_default();
-        let listen = url.split_once("://").map_or(listen, |(_, address)| address).to_owned();
-        let server = Self { child, url, admin, folder, listen, options };
+        gc_record::secret(gc_record::Kind::SetupToken, token);
+        // A free port is told by the address; one that was chosen may be behind another.
+        let told = url.split_once("://").map_or(listen, |(_, address)| address);
+        let listen = if listen.ends_with(":0") { told } else { listen }.to_owned();
+        let server = Self { child, url, admin, folder, log, listen, options };
         server.post(
             "/api/setup",
             None,
@@ -89,10 +94,11 @@ impl Server {
         let folder = tempfile::tempdir()?;
         std::fs::create_dir(folder.path().join("clients"))?;
         std::fs::rename(data, folder.path().join("data"))?;
-        let (child, url, setup) = launch(folder.path(), "127.0.0.1:0", &[])?;
+        let log = gc_record::output_or(gc_record::Output::Server, folder.path().join("server.log"));
+        let (child, url, setup) = launch(folder.path(), &log, "127.0.0.1:0", &[])?;
         anyhow::ensure!(setup.is_none(), "a restored server wants to be set up");
         let listen = url.split_once("://").map_or("", |(_, address)| address).to_owned();
-        Ok(Self { child, url, admin: self.admin.clone(), folder, listen, options: Vec::new() })
+        Ok(Self { child, url, admin: self.admin.clone(), folder, log, listen, options: Vec::new() })
     }
 
     /// Its folder, for files of a test.
@@ -123,7 +129,7 @@ impl Server {
     /// # Errors
     /// When it does not come back.
     pub fn restart(&mut self) -> Result<()> {
-        let (child, _, _) = launch(self.folder.path(), &self.listen, &self.options)?;
+        let (child, _, _) = launch(self.folder.path(), &self.log, &self.listen, &self.options)?;
         self.child = child;
         Ok(())
     }
@@ -136,7 +142,7 @@ impl Server {
     /// What it wrote to its log.
     #[must_use]
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default()
+        std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// Somebody more who logs in, in this role.
@@ -221,7 +227,7 @@ impl Server {
         if let Some(login) = login {
             request = request.header("authorization", format!("Bearer {login}"));
         }
-        read(request.send_json(body)?)
+        read(path, Some(body), request.send_json(body)?)
     }
 
     /// A call of the API.
@@ -229,7 +235,8 @@ impl Server {
     /// # Errors
     /// When it is refused, with what the server said.
     pub fn get(&self, path: &str, login: &str) -> Result<Value> {
-        read(agent().get(format!("{}{path}", self.url)).header("authorization", format!("Bearer {login}")).call()?)
+        let request = agent().get(format!("{}{path}", self.url)).header("authorization", format!("Bearer {login}"));
+        read(path, None, request.call()?)
     }
 
     /// A call of the API.
@@ -237,7 +244,8 @@ impl Server {
     /// # Errors
     /// When it is refused, with what the server said.
     pub fn delete(&self, path: &str, login: &str) -> Result<Value> {
-        read(agent().delete(format!("{}{path}", self.url)).header("authorization", format!("Bearer {login}")).call()?)
+        let request = agent().delete(format!("{}{path}", self.url)).header("authorization", format!("Bearer {login}"));
+        read(path, None, request.call()?)
     }
 
     /// A file that people download.
@@ -257,15 +265,16 @@ fn agent() -> ureq::Agent {
     ureq::Agent::config_builder().http_status_as_error(false).proxy(None).tls_config(tls).build().into()
 }
 
-fn read(mut answer: ureq::http::Response<ureq::Body>) -> Result<Value> {
+fn read(path: &str, request: Option<&Value>, mut answer: ureq::http::Response<ureq::Body>) -> Result<Value> {
     let status = answer.status();
     let text = answer.body_mut().read_to_string()?;
+    gc_record::exchange(path, request.map(Value::to_string).as_deref(), status.as_u16(), &text);
     anyhow::ensure!(status.is_success(), "the server answered {status}: {text}");
     if text.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_str(&text)?) }
 }
 
-fn launch(folder: &Path, listen: &str, options: &[String]) -> Result<(Child, String, Option<String>)> {
-    let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("server.log"))?;
+fn launch(folder: &Path, log: &Path, listen: &str, options: &[String]) -> Result<(Child, String, Option<String>)> {
+    let lines = std::fs::OpenOptions::new().create(true).append(true).open(log)?;
     let mut child = Child::spawn(
         Command::new(programs("guruconnect-server", "GC_SERVER")?)
             .args(["serve", "--listen", listen, "--organization", "Acme IT", "--data"])
@@ -273,8 +282,9 @@ fn launch(folder: &Path, listen: &str, options: &[String]) -> Result<(Child, Str
             .arg("--clients")
             .arg(folder.join("clients"))
             .args(options)
+            .envs(gc_record::talkative())
             .stdout(Stdio::piped())
-            .stderr(log),
+            .stderr(lines),
     )?;
     let output = child.inner().stdout.take().context("the server has no output")?;
     let mut setup = None;
@@ -287,5 +297,5 @@ fn launch(folder: &Path, listen: &str, options: &[String]) -> Result<(Child, Str
             return Ok((child, url.to_owned(), setup));
         }
     }
-    bail!("the server did not start: {}", std::fs::read_to_string(folder.join("server.log")).unwrap_or_default())
+    bail!("the server did not start: {}", std::fs::read_to_string(log).unwrap_or_default())
 }

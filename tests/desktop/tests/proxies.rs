@@ -1,18 +1,21 @@
 //! Behind the proxies of `deploy/`, with the real programs: a whole session,
 //! and the client's own address in the audit trail.
 
+use std::cell::OnceCell;
 use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use gc_desktop_tests::{Agent, Browser, Child, Display, Hand, Picture, Server, repository, until};
+use gc_record::Output;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
 use serde_json::json;
 
 struct Files {
     folder: tempfile::TempDir,
+    logs: OnceCell<PathBuf>,
 }
 
 impl Files {
@@ -31,7 +34,12 @@ impl Files {
         std::fs::write(folder.path().join("roots.pem"), house.pem())?;
         std::fs::write(folder.path().join("tls.crt"), certificate.pem())?;
         std::fs::write(folder.path().join("tls.key"), key.serialize_pem())?;
-        Ok(Self { folder })
+        Ok(Self { folder, logs: OnceCell::new() })
+    }
+
+    /// Where the proxy writes its log.
+    fn log(&self, output: Output) -> PathBuf {
+        self.logs.get_or_init(|| gc_record::output_or(output, self.folder.path().join("access.log"))).clone()
     }
 
     fn path(&self, name: &str) -> String {
@@ -54,7 +62,17 @@ fn adapted(example: &str, changes: &[(&str, String)]) -> Result<String> {
     Ok(text)
 }
 
-fn session_through(proxy: impl FnOnce(&Files, u16, u16) -> Result<Child>) -> Result<()> {
+/// A call by this address of ours.
+fn call(port: u16, path: &str, more: &[&str]) -> Result<String> {
+    let asked = Command::new("curl")
+        .args(["--silent", "--insecure", "--noproxy", "*", "--interface", "127.0.0.9"])
+        .args(more)
+        .arg(format!("https://localhost:{port}{path}"))
+        .output()?;
+    Ok(String::from_utf8_lossy(&asked.stdout).into_owned())
+}
+
+fn session_through(output: Output, proxy: impl FnOnce(&Files, u16, u16) -> Result<Child>) -> Result<()> {
     let files = Files::new()?;
     let (port, inner) = (free_port()?, free_port()?);
     let _proxy = proxy(&files, port, inner)?;
@@ -83,26 +101,35 @@ fn session_through(proxy: impl FnOnce(&Files, u16, u16) -> Result<Child>) -> Res
     browser.await_canvas(|| Picture::of_display(&display))?;
 
     // Whoever claims another address is known by their own.
-    let claimed = Command::new("curl")
-        .args(["--silent", "--insecure", "--noproxy", "*", "--interface", "127.0.0.9"])
-        .args(["--header", "X-Forwarded-For: 203.0.113.9", "--header", "Content-Type: application/json"])
-        .args(["--data", r#"{"username":"mallory","password":"wrong-harbour-ladder-52"}"#])
-        .arg(format!("https://localhost:{port}/api/auth/login"))
-        .output()?;
-    ensure!(String::from_utf8_lossy(&claimed.stdout).contains("LOGIN_FAILED"), "{claimed:?}");
+    let mut claims = vec!["--header", "X-Forwarded-For: 203.0.113.9", "--header", "Content-Type: application/json"];
+    claims.extend(["--data", r#"{"username":"mallory","password":"wrong-harbour-ladder-52"}"#]);
+    let claimed = call(port, "/api/auth/login", &claims)?;
+    ensure!(claimed.contains("LOGIN_FAILED"), "{claimed}");
     let login = server.login(&server.admin)?;
     let failed = server.get("/api/audit?event=login_failed", &login)?;
     ensure!(failed["items"][0]["address"] == "127.0.0.9", "{failed}");
+    // The proxy's log tells what was asked for, and no code.
+    let (code, _) = server.code(&login, "view")?;
+    let valid = call(port, &format!("/api/codes/{code}/validate"), &[])?;
+    ensure!(valid.contains(r#""valid":true"#), "{valid}");
+    call(port, &format!("/?planted={}", gc_record::plant(output)), &[])?;
+    let log = files.log(output);
+    until("the calls in the proxy's log", Duration::from_secs(10), || {
+        let text = std::fs::read_to_string(&log)?;
+        Ok((text.contains("/api/codes/*/validate") && text.contains("PLANTED")).then_some(()))
+    })?;
+    ensure!(!std::fs::read_to_string(&log)?.contains(&code), "the proxy's log has the code");
     Ok(())
 }
 
-fn quiet(command: &mut Command, log: &Path) -> Result<Child> {
-    Child::spawn(command.stdout(Stdio::null()).stderr(std::fs::File::create(log)?))
+fn logged(command: &mut Command, log: &Path) -> Result<Child> {
+    let log = std::fs::File::create(log)?;
+    Child::spawn(command.stdout(log.try_clone()?).stderr(log))
 }
 
 #[test]
 fn nginx() -> Result<()> {
-    session_through(|files, port, inner| {
+    session_through(Output::Nginx, |files, port, inner| {
         let site = adapted(
             "nginx.conf",
             &[
@@ -111,6 +138,7 @@ fn nginx() -> Result<()> {
                 ("/etc/ssl/help.example.crt", files.path("tls.crt")),
                 ("/etc/ssl/help.example.key", files.path("tls.key")),
                 ("127.0.0.1:8480", format!("127.0.0.1:{inner}")),
+                ("/var/log/nginx/guruconnect.log", files.log(Output::Nginx).display().to_string()),
             ],
         )?;
         let folder = files.path("");
@@ -118,23 +146,26 @@ fn nginx() -> Result<()> {
         let places: String = places.iter().map(|place| format!("{place}_temp_path {folder}/{place};\n")).collect();
         let main = format!(
             "daemon off;\nmaster_process off;\npid {folder}/pid;\nerror_log stderr;\nevents {{}}\n\
-             http {{\naccess_log off;\n{places}{site}\n}}\n"
+             http {{\n{places}{site}\n}}\n"
         );
         std::fs::write(files.path("nginx.conf"), main)?;
         let mut command = Command::new("/usr/sbin/nginx");
-        quiet(command.args(["-c", &files.path("nginx.conf"), "-p", &folder]), files.path("nginx.log").as_ref())
+        let said = gc_record::output_or(Output::Nginx, files.path("nginx.log").into());
+        logged(command.args(["-c", &files.path("nginx.conf"), "-p", &folder]), &said)
     })
 }
 
 #[test]
 fn caddy() -> Result<()> {
-    session_through(|files, port, inner| {
+    session_through(Output::Caddy, |files, port, inner| {
         let tls = format!("https://localhost:{port} {{\n\ttls {} {}", files.path("tls.crt"), files.path("tls.key"));
         let site = adapted("Caddyfile", &[("help.example {", tls), ("127.0.0.1:8480", format!("127.0.0.1:{inner}"))])?;
-        let global = "{\n\tadmin off\n\tauto_https disable_redirects\n}\n";
-        std::fs::write(files.path("Caddyfile"), format!("{global}{site}"))?;
+        // Its own options come first, in one block.
+        let (before, after) = site.split_once("\n{\n").context("the example has no options")?;
+        let options = "{\n\tadmin off\n\tauto_https disable_redirects\n";
+        std::fs::write(files.path("Caddyfile"), format!("{before}\n{options}{after}"))?;
         let mut command = Command::new("caddy");
         command.args(["run", "--adapter", "caddyfile", "--config", &files.path("Caddyfile")]);
-        quiet(command.env("HOME", files.path("")), files.path("caddy.log").as_ref())
+        logged(command.env("HOME", files.path("")), &files.log(Output::Caddy))
     })
 }

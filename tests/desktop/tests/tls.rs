@@ -147,13 +147,14 @@ fn an_authority_gives_a_certificate() -> Result<()> {
         "ocspResponderURL": "", "externalAccountBindingRequired": false,
     } });
     std::fs::write(file("pebble.json"), config.to_string())?;
+    let said = std::fs::File::create(gc_record::output_or(gc_record::Output::Pebble, file("pebble.log")))?;
     let _pebble = Child::spawn(
         Command::new("pebble")
             .arg("-config")
             .arg(file("pebble.json"))
             .env("PEBBLE_VA_NOSLEEP", "1")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null()),
+            .stdout(said.try_clone()?)
+            .stderr(said),
     )?;
     let directory = format!("https://127.0.0.1:{directory}/dir");
     until("the authority", Duration::from_secs(15), || Ok(Some(ask(&directory, &house.certificate.pem())?)))?;
@@ -170,25 +171,27 @@ fn an_authority_gives_a_certificate() -> Result<()> {
         "--acme-roots",
         text(&roots)?,
     ];
-    let server = launch(&listen, &options, folder.path())?;
+    let log = gc_record::output_or(gc_record::Output::Server, file("server.log"));
+    let server = launch(&listen, &options, folder.path(), &log)?;
     let given = fetch(&format!("https://127.0.0.1:{management}/roots/0"))?;
     until("a certificate of the authority", Duration::from_secs(60), || {
         Ok(Some(ask(&format!("https://localhost:{port}/healthz"), &given)?))
     })
-    .with_context(|| std::fs::read_to_string(file("server.log")).unwrap_or_default())?;
+    .with_context(|| std::fs::read_to_string(&log).unwrap_or_default())?;
     drop(server);
     Ok(())
 }
 
 /// The server alone: before it has a certificate nobody can set it up.
-fn launch(listen: &str, options: &[&str], folder: &Path) -> Result<Child> {
+fn launch(listen: &str, options: &[&str], folder: &Path, log: &Path) -> Result<Child> {
     Child::spawn(
         Command::new(programs("guruconnect-server", "GC_SERVER")?)
             .args(["serve", "--listen", listen, "--data"])
             .arg(folder.join("data"))
             .args(options)
+            .envs(gc_record::talkative())
             .stdout(Stdio::null())
-            .stderr(std::fs::File::create(folder.join("server.log"))?),
+            .stderr(std::fs::File::create(log)?),
     )
 }
 

@@ -3,7 +3,9 @@
 use gc_access::{Access, SupportCode};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use uuid::Uuid;
 
 use crate::entity::{code, session};
@@ -118,15 +120,16 @@ impl Store {
         Ok(session.map(|session| StoredCode { code, session }))
     }
 
-    /// Use a code. Of all who try at once exactly one gets its session; the
-    /// code itself is forgotten then.
+    /// Use a code that is not due at `now`. Of all who try at once exactly one
+    /// gets its session; the code itself is forgotten then. `at` is written
+    /// down.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn consume_code(&self, code: &SupportCode, now: Millis) -> Result<Option<session::Model>> {
+    pub async fn consume_code(&self, code: &SupportCode, now: Millis, at: Millis) -> Result<Option<session::Model>> {
         let Some(stored) = self.waiting_code(code, now).await? else { return Ok(None) };
         let tx = self.begin().await?;
-        let won = leave_waiting(&tx, stored.code.id, CodeStatus::Consumed, now).await?;
+        let won = leave_waiting(&tx, stored.code.id, Leaving::Consumed { now, at }).await?;
         tx.commit().await?;
         Ok(won.then_some(stored.session))
     }
@@ -137,7 +140,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn cancel_code(&self, code: Uuid, session: Uuid, reason: &'static str, now: Millis) -> Result<bool> {
-        self.end_waiting(code, session, CodeStatus::Cancelled, reason, now).await
+        self.end_waiting(code, session, Leaving::Cancelled, reason, now).await
     }
 
     /// Whether a session's code still waits.
@@ -167,19 +170,31 @@ impl Store {
     }
 
     /// Mark codes whose time is over, and end their sessions for `reason` in
-    /// the same step; the sessions' ids.
+    /// the same step; the sessions' ids. Those that are due later than after
+    /// `longest` were made by a clock that was set back since: theirs is over,
+    /// too. `at` is written down.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn expire_codes(&self, reason: &'static str, now: Millis) -> Result<Vec<Uuid>> {
+    pub async fn expire_codes(
+        &self,
+        reason: &'static str,
+        now: Millis,
+        longest: Millis,
+        at: Millis,
+    ) -> Result<Vec<Uuid>> {
         let due = tenancy::scoped(code::Entity::find(), code::Column::TenantId, tenancy::SEEDED)
             .filter(code::Column::Status.eq(CodeStatus::Waiting.as_str()))
-            .filter(code::Column::ExpiresAt.lte(now))
+            .filter(
+                Condition::any()
+                    .add(code::Column::ExpiresAt.lte(now))
+                    .add(code::Column::ExpiresAt.gt(now.saturating_add(longest))),
+            )
             .all(&self.read)
             .await?;
         let mut sessions = Vec::new();
         for row in due {
-            if self.end_waiting(row.id, row.session_id, CodeStatus::Expired, reason, now).await? {
+            if self.end_waiting(row.id, row.session_id, Leaving::Expired, reason, at).await? {
                 sessions.push(row.session_id);
             }
         }
@@ -202,28 +217,45 @@ impl Store {
         &self,
         code: Uuid,
         session: Uuid,
-        to: CodeStatus,
+        how: Leaving,
         reason: &'static str,
-        now: Millis,
+        at: Millis,
     ) -> Result<bool> {
         let tx = self.begin().await?;
-        let left = leave_waiting(&tx, code, to, now).await?;
+        let left = leave_waiting(&tx, code, how).await?;
         if left {
-            end_session(&tx, session, reason, now).await?;
+            end_session(&tx, session, reason, at).await?;
         }
         tx.commit().await?;
         Ok(left)
     }
 }
 
-async fn leave_waiting(db: &impl ConnectionTrait, id: Uuid, to: CodeStatus, now: Millis) -> Result<bool> {
+/// How a code stops waiting.
+#[derive(Debug, Clone, Copy)]
+enum Leaving {
+    /// Used, if it is not due at `now`.
+    Consumed {
+        now: Millis,
+        at: Millis,
+    },
+    Cancelled,
+    Expired,
+}
+
+async fn leave_waiting(db: &impl ConnectionTrait, id: Uuid, how: Leaving) -> Result<bool> {
+    let to = match how {
+        Leaving::Consumed { .. } => CodeStatus::Consumed,
+        Leaving::Cancelled => CodeStatus::Cancelled,
+        Leaving::Expired => CodeStatus::Expired,
+    };
     let mut update = code::Entity::update_many()
         .col_expr(code::Column::Status, Expr::value(to.as_str()))
         .col_expr(code::Column::Code, Expr::value(Option::<String>::None))
         .filter(code::Column::Id.eq(id))
         .filter(code::Column::Status.eq(CodeStatus::Waiting.as_str()));
-    if to == CodeStatus::Consumed {
-        update = update.col_expr(code::Column::ConsumedAt, Expr::value(now)).filter(code::Column::ExpiresAt.gt(now));
+    if let Leaving::Consumed { now, at } = how {
+        update = update.col_expr(code::Column::ConsumedAt, Expr::value(at)).filter(code::Column::ExpiresAt.gt(now));
     }
     Ok(update.exec(db).await?.rows_affected == 1)
 }

@@ -91,12 +91,16 @@ impl Store {
         Ok(())
     }
 
-    /// Forget what has expired.
+    /// Forget what has expired, and what would live longer than `longest`: it
+    /// is of a clock that was set back since.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn remove_expired_logins(&self, now: Millis) -> Result<()> {
-        login_token::Entity::delete_many().filter(login_token::Column::ExpiresAt.lte(now)).exec(&self.write).await?;
+    pub async fn remove_expired_logins(&self, now: Millis, longest: Millis) -> Result<()> {
+        let over = Condition::any()
+            .add(login_token::Column::ExpiresAt.lte(now))
+            .add(login_token::Column::ExpiresAt.gt(now.saturating_add(longest)));
+        login_token::Entity::delete_many().filter(over).exec(&self.write).await?;
         Ok(())
     }
 }

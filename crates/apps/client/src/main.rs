@@ -7,12 +7,12 @@ mod anchor;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("GURUCONNECT_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    gc_log::text();
     let mut arguments = std::env::args().skip(1);
     match (arguments.next().as_deref(), arguments.next()) {
         (None | Some("agent"), None) => agent::run(),
+        // Started by the agent itself.
+        (Some(agent::guard::ARGUMENT), None) => agent::guard::run(),
         (Some("version-info"), None) => {
             println!("guruconnect {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS

@@ -45,9 +45,10 @@ struct Serve {
     /// Folder for database and keys.
     #[arg(long, env = "GURUCONNECT_DATA", default_value = "guruconnect-data")]
     data: Option<PathBuf>,
-    /// PostgreSQL's URL; without it an embedded database in the data folder.
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-    database_url: Option<String>,
+    /// File with PostgreSQL's URL, for which the environment's DATABASE_URL does as well; without either an embedded
+    /// database in the data folder. Never an argument: everybody on the machine can read those.
+    #[arg(long, env = "DATABASE_URL_FILE")]
+    database_url_file: Option<PathBuf>,
     /// Address under which people reach this server.
     #[arg(long, env = "GURUCONNECT_PUBLIC_URL")]
     public_url: Option<String>,
@@ -159,7 +160,7 @@ impl Serve {
         Ok(Config {
             listen,
             data: self.data.unwrap_or_else(|| PathBuf::from("guruconnect-data")),
-            database_url: self.database_url.map(Secret::new),
+            database_url: database_url(self.database_url_file.as_deref())?,
             public_url,
             certificate,
             trusted_proxies: self.trusted_proxies,
@@ -170,6 +171,15 @@ impl Serve {
     }
 }
 
+/// PostgreSQL's URL, which holds a password.
+fn database_url(file: Option<&std::path::Path>) -> Result<Option<Secret>> {
+    let text = match file {
+        Some(file) => std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?,
+        None => std::env::var("DATABASE_URL").unwrap_or_default(),
+    };
+    Ok(Some(text.trim()).filter(|text| !text.is_empty()).map(Secret::new))
+}
+
 /// The folder `clients` beside the program, where there is one.
 fn beside_program() -> Option<PathBuf> {
     let folder = std::env::current_exe().ok()?.parent()?.join("clients");
@@ -178,9 +188,7 @@ fn beside_program() -> Option<PathBuf> {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("GURUCONNECT_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
+    gc_log::json();
     let arguments = Arguments::parse();
     match arguments.command {
         None => {
@@ -219,7 +227,7 @@ async fn main() -> Result<()> {
 async fn serve(options: Serve) -> Result<()> {
     let config = options.config()?;
     let data = config.data.display().to_string();
-    let database = if config.database_url.is_some() { "PostgreSQL (DATABASE_URL)" } else { "embedded SQLite" };
+    let database = if config.database_url.is_some() { "PostgreSQL" } else { "embedded SQLite" };
     let tls = match &config.certificate {
         None => {
             "none: plain HTTP for loopback and trusted proxies (--tls-cert, --acme-domain, --tls-self-made)".to_owned()
@@ -232,15 +240,18 @@ async fn serve(options: Serve) -> Result<()> {
     let running = start(config, Clock::system()).await?;
     say(&format!("data: {data} (--data)"))?;
     say(&format!("certificate: {tls}"))?;
-    say(&format!("database: {database} (--database-url)"))?;
+    say(&format!("database: {database} (DATABASE_URL, --database-url-file)"))?;
     say(&format!("clients offered for download: {clients} (--clients)"))?;
     if let Some(setup) = &running.setup {
         say(&format!("setup: {}", setup.expose()))?;
     }
     say(&format!("ready: {}", running.url))?;
     ended().await;
-    running.stop().await;
-    Ok(())
+    tokio::select! {
+        () = running.stop() => Ok(()),
+        // Whoever asks twice does not want to wait.
+        () = ended() => std::process::exit(1),
+    }
 }
 
 /// Until somebody asks the program to stop.

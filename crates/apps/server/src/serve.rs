@@ -1,13 +1,15 @@
 //! Starting, running and stopping.
 
+use std::fs::TryLockError;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use gc_access::Secret;
+use gc_protocol::limits;
 use gc_session::EndReason;
-use gc_store::Store;
+use gc_store::{Millis, Store};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
@@ -30,6 +32,8 @@ use crate::{api, keys, listen};
 
 /// The embedded database in the data folder.
 pub(crate) const DATABASE: &str = "guruconnect.sqlite";
+/// Whoever holds it is the folder's server. Its dot keeps it out of back-ups.
+const LOCK: &str = ".lock";
 /// How often old codes and logins are looked for.
 const SWEEP: Duration = Duration::from_secs(5);
 /// How long a shutdown may take.
@@ -62,6 +66,7 @@ impl Running {
 /// # Errors
 /// When its data, keys, database or address cannot be had.
 pub async fn start(config: Config, clock: Clock) -> Result<Running> {
+    let alone = take_folder(&config.data)?;
     let store = open_store(&config).await?;
     let identity = keys::load_or_create(&config.data, "identity.key")?;
     let signing = keys::load_or_create(&config.data, "viewer-tokens.key")?;
@@ -89,12 +94,17 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
         clock,
         store,
     });
+    // First of all what is over: nobody comes in by it.
+    expire(&app).await;
     app.hub.restore(&app).await?;
     tokio::spawn(sweep(app.clone()));
     if let Some(tls) = tls.clone() {
         tokio::spawn(tls.renew(app.clone()));
     }
-    let task = tokio::spawn(run(app, listener, tls));
+    let task = tokio::spawn(async move {
+        run(app, listener, tls).await;
+        drop(alone);
+    });
     Ok(Running { address, url, setup, shutdown, task })
 }
 
@@ -129,6 +139,22 @@ async fn open_store(config: &Config) -> Result<Store> {
         None => {
             let path = config.data.join(DATABASE);
             Store::open_sqlite(&path).await.with_context(|| format!("cannot open {}", path.display()))
+        }
+    }
+}
+
+/// One server a folder: two would each believe that its memory is the truth.
+/// Held as long as the file is open; the system lets go of what was killed.
+fn take_folder(folder: &std::path::Path) -> Result<std::fs::File> {
+    prepare_folder(folder)?;
+    let lock = keys::private(&folder.join(LOCK))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another server runs on {}: stop it, or choose another folder with --data", folder.display())
+        }
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("{} cannot be taken for this server alone", folder.display()))
         }
     }
 }
@@ -172,22 +198,28 @@ async fn sweep(app: Arc<App>) {
             () = app.clock.sleep(SWEEP) => {}
             () = app.shutdown.cancelled() => return,
         }
-        let now = app.clock.wall();
-        match app.store.expire_codes(EndReason::Expired.as_str(), now).await {
-            Ok(expired) => {
-                for id in expired {
-                    // Whoever made it hears of it; unknown, administrators do.
-                    let row = app.store.session(id).await.ok().flatten();
-                    app.ended(id, row.and_then(|row| row.created_by), EndReason::Expired).await;
-                }
-            }
-            Err(error) => tracing::error!(%error, "expired codes could not be looked for"),
-        }
-        if let Err(error) = app.store.remove_expired_logins(now).await {
-            tracing::error!(%error, "expired logins could not be removed");
-        }
+        expire(&app).await;
         app.limits.sweep();
         app.meters.upkeep();
         app.hub.end_overdue(&app).await;
+    }
+}
+
+/// End codes and logins whose time is over.
+async fn expire(app: &App) {
+    let (now, longest) = (app.clock.steady(), limits::CODE_LIFETIME.as_millis());
+    let longest = Millis::try_from(longest).unwrap_or(Millis::MAX);
+    match app.store.expire_codes(EndReason::Expired.as_str(), now, longest, app.clock.wall()).await {
+        Ok(expired) => {
+            for id in expired {
+                // Whoever made it hears of it; unknown, administrators do.
+                let row = app.store.session(id).await.ok().flatten();
+                app.ended(id, row.and_then(|row| row.created_by), EndReason::Expired).await;
+            }
+        }
+        Err(error) => tracing::error!(%error, "expired codes could not be looked for"),
+    }
+    if let Err(error) = app.store.remove_expired_logins(now, api::LOGIN_LIFETIME).await {
+        tracing::error!(%error, "expired logins could not be removed");
     }
 }

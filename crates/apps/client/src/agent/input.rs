@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gc_desktop::{DesktopError, Input};
-use gc_keys::KeyCap;
+use gc_keys::{KeyCap, Release};
 use gc_protocol::messages::{Body, KeyboardLayout, SessionResponse};
 use gc_session::agent::{Injection, InputRefusal, sequence};
 
+use super::guard::Guard;
 use super::layout::Layout;
 use super::link::Link;
 use super::roll::Roll;
@@ -64,6 +65,7 @@ impl InputThread {
             waker,
             releases: releases.clone(),
             caps: KeyboardLayout::default(),
+            guard: Guard::start(),
         };
         std::thread::Builder::new()
             .name("input".into())
@@ -124,6 +126,7 @@ struct Thread {
     releases: Releases,
     /// What the keys typed when it was last asked.
     caps: KeyboardLayout,
+    guard: Guard,
 }
 
 impl Thread {
@@ -173,7 +176,15 @@ impl Thread {
             if lost_place && matches!(injection, Injection::Button(_, true) | Injection::Wheel { .. }) {
                 continue;
             }
-            match self.input.inject(injection, &displays) {
+            let change = held(injection);
+            if let Some((what, true)) = change {
+                self.guard.note(what, true);
+            }
+            let injected = self.input.inject(injection, &displays);
+            if let Some((what, false)) = change {
+                self.guard.note(what, false);
+            }
+            match injected {
                 Ok(()) => {}
                 Err(DesktopError::Stale) => lost_place |= matches!(injection, Injection::Move { .. }),
                 Err(error) => {
@@ -184,6 +195,18 @@ impl Thread {
                 }
             }
         }
+    }
+}
+
+/// What this holds from now on, or not any more.
+fn held(injection: &Injection) -> Option<(Release, bool)> {
+    match injection {
+        Injection::Key(key, down) => {
+            Some((Release::Key { scan_code: key.scan_code.into(), extended: key.extended }, *down))
+        }
+        Injection::Button(button, down) => Some((Release::Button(*button), *down)),
+        Injection::Release(what) => Some((*what, false)),
+        _ => None,
     }
 }
 

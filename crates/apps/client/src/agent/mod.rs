@@ -8,6 +8,7 @@ mod attended;
 mod capture;
 mod connection;
 mod exchange;
+pub(crate) mod guard;
 mod input;
 mod layout;
 mod link;

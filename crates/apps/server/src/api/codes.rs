@@ -75,7 +75,7 @@ pub(crate) async fn create(
             technician_name: caller.user.display_name.clone(),
             organization: app.settings.now().settings.organization.clone(),
             note: note.clone(),
-            expires_at: now + lifetime,
+            expires_at: app.clock.steady() + lifetime,
         };
         let stored = match app.store.create_code(new, now).await {
             Err(StoreError::Duplicate) => continue,
@@ -92,7 +92,7 @@ pub(crate) async fn create(
         app.changed(stored.session.id, Some(caller.user.id)).await;
         let answer = CreatedCode {
             code: code.secret().expose().to_owned(),
-            expires_at: at(stored.code.expires_at),
+            expires_at: at(app.clock.shown(stored.code.expires_at)),
             session_id: stored.session.id,
         };
         return Ok((StatusCode::CREATED, Json(answer)));
@@ -126,7 +126,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<
         session_id: row.session_id,
         status: row.status,
         created_at: at(row.created_at),
-        expires_at: at(row.expires_at),
+        expires_at: at(app.clock.shown(row.expires_at)),
         consumed_at: row.consumed_at.map(at),
     });
     Ok(Json(List { items: items.collect(), next: None }))
@@ -146,7 +146,7 @@ pub(crate) async fn cancel(
     caller.require(Permission::CreateCodes)?;
     let now = app.clock.wall();
     let stored = match SupportCode::parse(&code) {
-        Some(code) => app.store.waiting_code(&code, now).await?,
+        Some(code) => app.store.waiting_code(&code, app.clock.steady()).await?,
         None => None,
     };
     let own = |created_by: Option<Uuid>| caller.is_admin() || created_by == Some(caller.user.id);
@@ -188,7 +188,7 @@ pub(crate) async fn validate(
 ) -> Result<Json<Preview>, ApiError> {
     app.limits.code(client)?;
     let stored = match SupportCode::parse(&code) {
-        Some(code) => app.store.waiting_code(&code, app.clock.wall()).await?,
+        Some(code) => app.store.waiting_code(&code, app.clock.steady()).await?,
         None => None,
     };
     app.limits.code_result(client, stored.is_some());
@@ -201,7 +201,7 @@ pub(crate) async fn validate(
                 Some(Access::Control) => "control",
                 _ => "view",
             }),
-            expires_at: Some(at(stored.code.expires_at)),
+            expires_at: Some(at(app.clock.shown(stored.code.expires_at))),
         },
         None => Preview { valid: false, technician_name: None, organization: None, access: None, expires_at: None },
     }))

@@ -18,6 +18,8 @@ mod tokens;
 mod users;
 mod viewer_token;
 
+pub(crate) use password::LIFETIME as LOGIN_LIFETIME;
+
 use std::sync::Arc;
 use std::time::Duration;
 

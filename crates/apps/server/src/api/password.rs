@@ -21,7 +21,7 @@ use crate::error::{ApiError, ErrorBody};
 use crate::request::Body;
 
 /// How long a login lasts, in milliseconds.
-const LIFETIME: Millis = 24 * 60 * 60 * 1000;
+pub(crate) const LIFETIME: Millis = 24 * 60 * 60 * 1000;
 
 /// Who wants in.
 #[derive(Deserialize, ToSchema)]
@@ -71,7 +71,7 @@ pub(crate) async fn login(
     };
     // Disabled, reset, or the code used, while the password was looked at: the
     // row decides.
-    if app.store.add_login(&user, factor, token.hash(), now, now + LIFETIME).await?.is_none() {
+    if app.store.add_login(&user, factor, token.hash(), now, app.clock.steady() + LIFETIME).await?.is_none() {
         if factor != Factor::None {
             app.limits.second_factor_result(user.id, false);
             failed(&app, client, &wanted.username, "second_factor").await;

@@ -16,6 +16,7 @@ use super::users::{check_display_name, covered_user};
 use crate::address::ClientAddress;
 use crate::app::App;
 use crate::auth::caller::{Caller, InPerson, TOKEN_PREFIX};
+use crate::clock::Clock;
 use crate::error::{ApiError, ErrorBody};
 use crate::request::{Body, Path, Query};
 
@@ -44,15 +45,15 @@ pub(crate) struct Token {
 }
 
 impl Token {
-    fn new(row: &ApiToken, now: Millis) -> Self {
+    fn new(row: &ApiToken, clock: &Clock) -> Self {
         Self {
             id: row.id,
             name: row.name.clone(),
             scopes: row.scopes.iter().map(|scope| scope.as_str()).collect(),
             created_at: at(row.created_at),
-            expires_at: row.expires_at.map(at),
+            expires_at: row.expires_at.map(|until| at(clock.shown(until))),
             last_used_at: row.last_used_at.map(at),
-            expired: row.expires_at.is_some_and(|until| until <= now),
+            expired: row.expires_at.is_some_and(|until| until <= clock.steady()),
         }
     }
 }
@@ -79,8 +80,7 @@ pub(crate) async fn list(
     let caller = caller.technician()?;
     let user = whose.user_id.unwrap_or(caller.user.id);
     may_manage(&app, &caller, user).await?;
-    let now = app.clock.wall();
-    let items = app.store.api_tokens(user).await?.iter().map(|row| Token::new(row, now)).collect();
+    let items = app.store.api_tokens(user).await?.iter().map(|row| Token::new(row, &app.clock)).collect();
     Ok(Json(List { items, next: None }))
 }
 
@@ -137,13 +137,13 @@ pub(crate) async fn create(
         user_id: caller.user.id,
         name,
         scopes,
-        expires_at: wanted.expires_in_days.map(|days| now + Millis::from(days) * DAY),
+        expires_at: wanted.expires_in_days.map(|days| app.clock.steady() + Millis::from(days) * DAY),
     };
     let Some(row) = app.store.add_api_token(new, secret.hash(), MOST, now).await? else {
         return Err(ApiError::conflict("TOO_MANY_TOKENS", "You have 50 tokens: revoke one that is not used."));
     };
     audit(&app, "token_created", &caller, client, &row).await;
-    let answer = CreatedToken { secret: secret.expose().to_owned(), token: Token::new(&row, now) };
+    let answer = CreatedToken { secret: secret.expose().to_owned(), token: Token::new(&row, &app.clock) };
     Ok((StatusCode::CREATED, Json(answer)))
 }
 

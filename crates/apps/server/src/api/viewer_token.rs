@@ -52,7 +52,7 @@ pub(crate) async fn mint(
         MintRefusal::ConsentPending => ApiError::conflict("CONSENT_PENDING", "The person has not accepted yet."),
         MintRefusal::Ended => ApiError::conflict("SESSION_ENDED", "The session has ended."),
     })?;
-    let now = app.clock.wall();
+    let now = app.clock.steady();
     let claims = Claims {
         purpose: "viewer".into(),
         session_id: id,
@@ -68,7 +68,7 @@ pub(crate) async fn mint(
     Ok(Json(Minted {
         token: token.expose().to_owned(),
         access: access.as_str().into(),
-        expires_at: at(claims.expires_at),
+        expires_at: at(app.clock.shown(claims.expires_at)),
         websocket_url: format!("{base}/ws/viewer?session_id={id}"),
     }))
 }

@@ -51,7 +51,7 @@ impl Caller {
     /// The caller of a credential that was let in before, with what they may
     /// do now.
     pub(crate) async fn again(app: &App, credential: Uuid) -> Result<Self, ApiError> {
-        let standing = standing(&app.store, credential, app.clock.wall()).await?;
+        let standing = standing(&app.store, credential, app.clock.steady()).await?;
         standing.ok_or_else(ApiError::unauthorized)?.technician()
     }
 
@@ -96,10 +96,10 @@ async fn load(
 }
 
 async fn by_token(app: &App, secret: &Secret) -> Result<Caller, ApiError> {
-    let now = app.clock.wall();
+    let now = app.clock.steady();
     let token = app.store.api_token(secret.hash(), now).await?.ok_or_else(ApiError::unauthorized)?;
     // That it was used is told as well as can be: a full disk does not lock scripts out.
-    if let Err(error) = app.store.note_use(&token, now).await {
+    if let Err(error) = app.store.note_use(&token, app.clock.wall()).await {
         tracing::warn!(token_id = %token.id, %error, "the use of a token could not be noted");
     }
     let caller = load(&app.store, token.user_id, token.id, Some(&token.scopes)).await?;
@@ -111,7 +111,7 @@ async fn by_login(app: &App, parts: &Parts, secret: &Secret, from_cookie: bool) 
         let detail = "This request comes from another site.";
         return Err(ApiError::new(StatusCode::FORBIDDEN, "CROSS_ORIGIN", detail));
     }
-    let login = app.store.login(secret.hash(), app.clock.wall()).await?.ok_or_else(ApiError::unauthorized)?;
+    let login = app.store.login(secret.hash(), app.clock.steady()).await?.ok_or_else(ApiError::unauthorized)?;
     load(&app.store, login.user_id, login.id, None).await?.ok_or_else(ApiError::unauthorized)
 }
 

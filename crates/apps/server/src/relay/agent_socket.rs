@@ -87,7 +87,7 @@ async fn authenticate(app: &Arc<App>, client: ClientAddress, headers: &HeaderMap
     if let Some(text) = value.strip_prefix("Code ") {
         app.limits.code(client)?;
         let row = match SupportCode::parse(text) {
-            Some(code) => app.store.consume_code(&code, app.clock.wall()).await?,
+            Some(code) => app.store.consume_code(&code, app.clock.steady(), app.clock.wall()).await?,
             None => None,
         };
         app.limits.code_result(client, row.is_some());

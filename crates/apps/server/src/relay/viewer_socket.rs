@@ -101,8 +101,8 @@ async fn authenticate(
     }
     let refused = || ApiError::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "This credential opens nothing here.");
     let token = presented(headers).ok_or_else(refused)?;
-    let claims = app.viewer_tokens.verify(&token, app.clock.wall()).ok_or_else(refused)?;
-    if !stands(&app.store, &claims, app.clock.wall()).await? {
+    let claims = app.viewer_tokens.verify(&token, app.clock.steady()).ok_or_else(refused)?;
+    if !stands(&app.store, &claims, app.clock.steady()).await? {
         return Err(refused());
     }
     let forbidden = |code, detail| Err(ApiError::new(StatusCode::FORBIDDEN, code, detail));
@@ -175,7 +175,7 @@ async fn serve(app: Arc<App>, socket: WebSocket, claims: Claims, session: Arc<Se
             };
             // What was revoked while the viewer introduced itself found no link to
             // close: look once more now that there is one.
-            match stands(&app.store, &reader.claims, app.clock.wall()).await {
+            match stands(&app.store, &reader.claims, app.clock.steady()).await {
                 Ok(true) => reader.run(&mut stream).await,
                 Ok(false) => end(&outbox, Ending::CredentialEnded, LOGGED_OUT),
                 Err(_) => end(&outbox, Ending::GoingAway, PROBLEM),
@@ -327,7 +327,7 @@ impl Reader {
             }
             if now.saturating_sub(checked) >= RECHECK {
                 checked = now;
-                if matches!(stands(&app.store, &self.claims, app.clock.wall()).await, Ok(false)) {
+                if matches!(stands(&app.store, &self.claims, app.clock.steady()).await, Ok(false)) {
                     end(&self.outbox, Ending::CredentialEnded, LOGGED_OUT);
                     return;
                 }
