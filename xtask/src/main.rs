@@ -2,6 +2,7 @@
 
 mod codegen;
 mod secrets;
+mod takeout;
 mod tidy;
 mod wasm;
 
@@ -27,6 +28,14 @@ enum Command {
         #[arg(long)]
         partial: bool,
     },
+    /// Take rules out, one at a time, and see their tests turn red.
+    Takeout {
+        /// Where a work tree of the last commit is made for it, and removed.
+        folder: std::path::PathBuf,
+        /// Only those whose description contains this.
+        #[arg(default_value = "")]
+        filter: String,
+    },
     /// Turn a compiled WebAssembly module into what the web pages import.
     Wasm {
         /// The module that cargo built.
@@ -41,6 +50,7 @@ fn main() -> anyhow::Result<()> {
         Command::Codegen => codegen::write(),
         Command::Tidy => tidy::check(),
         Command::Secrets { folder, partial } => secrets::search(&folder, partial),
+        Command::Takeout { folder, filter } => takeout::run(&folder, &filter),
         Command::Wasm { input, output } => wasm::bind(&input, &output),
     }
 }

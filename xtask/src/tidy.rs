@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
 
-use crate::codegen;
+use crate::{codegen, takeout};
 
 const LONGEST_FILE: usize = 1000;
 
@@ -15,8 +15,9 @@ pub(crate) fn check() -> Result<()> {
     dependency_direction(&root, &mut broken)?;
     file_sizes(&root, &mut broken)?;
     generated_files(&root, &mut broken)?;
+    takeout::check(&root, &mut broken)?;
     if broken.is_empty() {
-        println!("tidy: dependency direction, file sizes and generated files are as they should be");
+        println!("tidy: dependency direction, file sizes, generated files and rules to take out are as they should be");
         return Ok(());
     }
     for line in &broken {

@@ -15,7 +15,7 @@ use crate::auth::viewer_token::ViewerTokens;
 use crate::client_file::Clients;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::listen::Counted;
+use crate::connections::Counted;
 use crate::meters::Meters;
 use crate::relay::Hub;
 use crate::settings::Holder;

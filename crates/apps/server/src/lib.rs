@@ -12,6 +12,7 @@ mod backup;
 mod client_file;
 pub mod clock;
 pub mod config;
+mod connections;
 mod error;
 mod keys;
 mod listen;

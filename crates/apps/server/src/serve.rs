@@ -23,7 +23,7 @@ use crate::auth::viewer_token::ViewerTokens;
 use crate::client_file::Clients;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::listen::Counted;
+use crate::connections::Counted;
 use crate::meters::Meters;
 use crate::relay::Hub;
 use crate::settings::Holder;
@@ -67,6 +67,7 @@ impl Running {
 /// When its data, keys, database or address cannot be had.
 pub async fn start(config: Config, clock: Clock) -> Result<Running> {
     let alone = take_folder(&config.data)?;
+    listen::raise_file_limit();
     let store = open_store(&config).await?;
     let identity = keys::load_or_create(&config.data, "identity.key")?;
     let signing = keys::load_or_create(&config.data, "viewer-tokens.key")?;

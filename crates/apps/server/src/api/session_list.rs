@@ -73,7 +73,7 @@ impl Session {
         let live = app.hub.get(row.id);
         let (viewers, obstacle) = live.map_or((Vec::new(), String::new()), |session| {
             session.with_links(|all| {
-                let watching = all.viewers.iter().map(|(id, link)| Watching {
+                let watching = all.viewers().iter().map(|(id, link)| Watching {
                     viewer: *id,
                     user_id: link.user_id,
                     name: link.name.clone(),

@@ -21,7 +21,7 @@ use gc_session::{EndReason, from_mode, to_mode};
 use gc_store::{NewAudit, SessionChange, SessionRow};
 use uuid::Uuid;
 
-use super::links::{AgentLink, end_agent};
+use super::links::{AgentLink, Watched, end_agent};
 use super::outbox::Outbox;
 use super::session::{NotTaken, Session};
 use super::socket::{Goodbye, bounded, finish, first_message, too_large, write};
@@ -59,6 +59,7 @@ pub(crate) async fn upgrade(
     }
     match authenticate(&app, client, &headers).await {
         Ok(entry) => {
+            let entry = Box::new(entry);
             let (failed, id) = (app.clone(), entry.row.id);
             let fresh = entry.fresh;
             upgrade
@@ -67,9 +68,9 @@ pub(crate) async fn upgrade(
                         tokio::spawn(async move { give_up(&failed, id).await });
                     }
                 })
-                .on_upgrade(move |socket| async move {
+                .on_upgrade(move |socket| {
                     let sockets = app.sockets.clone();
-                    sockets.track_future(serve(app, socket, entry, client)).await;
+                    Box::pin(sockets.track_future(serve(app, socket, entry, client)))
                 })
         }
         Err(error) => error.into_response(),
@@ -119,42 +120,54 @@ async fn give_up(app: &Arc<App>, id: Uuid) {
     }
 }
 
-async fn serve(app: Arc<App>, socket: WebSocket, entry: Entry, client: ClientAddress) {
+/// One connection from its upgrade to its end. There may be thousands that only
+/// wait: whatever happens once, or rarely, has memory of its own meanwhile.
+async fn serve(app: Arc<App>, socket: WebSocket, entry: Box<Entry>, client: ClientAddress) {
     let _present = Present::new(&app.meters.agents);
     let (sink, mut stream) = socket.split();
     let outbox = Arc::new(Outbox::new(AGENT_QUEUE));
     let writer = tokio::spawn(write(sink, outbox.clone()));
-    let id = entry.row.id;
-    let fresh = entry.fresh;
-    let hello = match first_message(&mut stream).await {
+    if let Some(mut reader) = Box::pin(introduce(&app, &mut stream, &outbox, entry, client)).await {
+        reader.run(&mut stream, client).await;
+        Box::pin(reader.session.agent_lost(&app, reader.connection)).await;
+    }
+    end_agent(&outbox, Ending::Normal, "");
+    Box::pin(finish(writer, stream)).await;
+}
+
+/// The agent says who it is and is taken in, or told why not.
+async fn introduce(
+    app: &Arc<App>,
+    stream: &mut SplitStream<WebSocket>,
+    outbox: &Arc<Outbox>,
+    entry: Box<Entry>,
+    client: ClientAddress,
+) -> Option<Reader> {
+    let (id, fresh) = (entry.row.id, entry.fresh);
+    let hello = match first_message(stream).await {
         Ok(bytes) => read_hello(bytes),
         Err(silence) => Err(silence.ending("agent")),
     };
+    let watched = Arc::<Watched>::default();
     let arrived = match hello {
-        Ok((hello, version)) => arrive(&app, &outbox, entry, hello, version, client).await,
+        Ok((hello, version)) => arrive(app, outbox, watched.clone(), *entry, hello, version, client).await,
         Err((ending, text)) => {
-            end_agent(&outbox, ending, &text);
+            end_agent(outbox, ending, &text);
             None
         }
     };
-    match arrived {
-        Some((session, connection)) => {
-            let mut reader = Reader {
-                app: app.clone(),
-                session,
-                connection,
-                outbox: outbox.clone(),
-                refused: 0,
-                last_chat: Vec::new(),
-            };
-            reader.run(&mut stream, client).await;
-            reader.session.agent_lost(&app, connection).await;
-        }
-        None if fresh => give_up(&app, id).await,
-        None => {}
+    if arrived.is_none() && fresh {
+        give_up(app, id).await;
     }
-    end_agent(&outbox, Ending::Normal, "");
-    finish(writer, stream).await;
+    arrived.map(|(session, connection)| Reader {
+        app: app.clone(),
+        session,
+        connection,
+        outbox: outbox.clone(),
+        watched,
+        refused: 0,
+        last_chat: Vec::new(),
+    })
 }
 
 fn read_hello(bytes: Bytes) -> Result<(AgentHello, u32), Goodbye> {
@@ -184,6 +197,7 @@ fn read_hello(bytes: Bytes) -> Result<(AgentHello, u32), Goodbye> {
 async fn arrive(
     app: &Arc<App>,
     outbox: &Arc<Outbox>,
+    watched: Arc<Watched>,
     entry: Entry,
     hello: AgentHello,
     version: u32,
@@ -233,7 +247,7 @@ async fn arrive(
     let remembered = hello.remembered.iter().find(|item| item.session_id == session_id);
     let remembered = remembered.and_then(|item| from_mode(item.access));
     let connection = Uuid::now_v7();
-    let link = AgentLink { outbox: outbox.clone(), slot: SLOT, connection, address: client.0 };
+    let link = AgentLink { outbox: outbox.clone(), watched, slot: SLOT, connection, address: client.0 };
     let organization = row.organization.clone();
     let notice = settings.settings.notice_message.replace("{{company}}", &organization);
     let arrived = session
@@ -270,6 +284,7 @@ struct Reader {
     session: Arc<Session>,
     connection: Uuid,
     outbox: Arc<Outbox>,
+    watched: Arc<Watched>,
     refused: u32,
     last_chat: Vec<Duration>,
 }
@@ -278,29 +293,34 @@ impl Reader {
     async fn run(&mut self, stream: &mut SplitStream<WebSocket>, client: ClientAddress) {
         tracing::info!(session_id = %self.session.id, connection = %self.connection, client = %client.0, "agent connected");
         let app = self.app.clone();
-        let mut heard = app.clock.now();
-        let mut beat = app.clock.now();
-        let mut sequence = 0;
-        let mut was_watched = false;
-        loop {
-            if self.outbox.is_closed() {
-                return;
-            }
-            let watched = self.session.with_links(|all| !all.viewers.is_empty());
-            if watched && !was_watched {
-                // Silence was fine until now: it counts from here.
-                heard = app.clock.now();
-                beat = beat.min(heard.saturating_sub(limits::HEARTBEAT_ATTACHED));
-            }
-            was_watched = watched;
+        let mut now = app.clock.now();
+        let (mut heard, mut beat, mut sequence, mut was_watched) = (now, now, 0, false);
+        while !self.outbox.is_closed() {
+            let watched = self.watched.now();
             let (period, silence) = if watched {
                 (limits::HEARTBEAT_ATTACHED, limits::SILENCE_END)
             } else {
                 (limits::HEARTBEAT_IDLE, limits::SILENCE_END_IDLE)
             };
-            // A viewer may come at any time: look at least once a second.
-            let wake = (beat + period).min(app.clock.now() + limits::HEARTBEAT_ATTACHED);
+            if watched && !was_watched {
+                // Silence was fine until now: it counts from here.
+                heard = now;
+                beat = beat.min(heard.saturating_sub(period));
+            }
+            was_watched = watched;
+            if now.saturating_sub(heard) >= silence {
+                end_agent(&self.outbox, Ending::HeartbeatMissed, "Nothing was heard from the agent.");
+                return;
+            }
+            if now >= beat + period {
+                beat = now;
+                sequence += 1;
+                self.own(Heartbeat { sequence, sent_at_us: micros(now) });
+            }
+            let wake = (beat + period).min(heard + silence);
             tokio::select! {
+                // While messages come no timer is set.
+                biased;
                 message = stream.next() => {
                     heard = app.clock.now();
                     match message {
@@ -320,23 +340,14 @@ impl Reader {
                         Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                     }
                 }
-                () = app.clock.sleep_until(wake) => {
-                    let now = app.clock.now();
-                    if now.saturating_sub(heard) >= silence {
-                        end_agent(&self.outbox, Ending::HeartbeatMissed, "Nothing was heard from the agent.");
-                        return;
-                    }
-                    if now >= beat + period {
-                        beat = now;
-                        sequence += 1;
-                        self.own(Heartbeat { sequence, sent_at_us: micros(now) });
-                    }
-                }
+                () = self.watched.changed() => {}
+                () = app.clock.sleep_until(wake) => {}
                 () = app.shutdown.cancelled() => {
                     end_agent(&self.outbox, Ending::GoingAway, "The server is restarting.");
                     return;
                 }
             }
+            now = app.clock.now();
         }
     }
 
@@ -350,7 +361,7 @@ impl Reader {
     async fn take(&mut self, bytes: Bytes) -> Result<(), (Ending, &'static str)> {
         // A connection that another has replaced says nothing more.
         let current =
-            self.session.with_links(|all| all.agent.as_ref().is_some_and(|agent| agent.connection == self.connection));
+            self.session.with_links(|all| all.agent().is_some_and(|agent| agent.connection == self.connection));
         if !current {
             return Ok(());
         }
@@ -372,7 +383,7 @@ impl Reader {
             Ok(Destination::Relay | Destination::Conversation) => {
                 let body = raw.decode().map_err(|_| malformed)?;
                 match body {
-                    Some(body) => self.relay(header, body).await,
+                    Some(body) => Box::pin(self.relay(header, body)).await,
                     None => Ok(()),
                 }
             }

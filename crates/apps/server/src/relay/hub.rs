@@ -118,8 +118,8 @@ impl Hub {
                 *count += 1;
             }
             let (agent, viewers) = session.with_links(|all| {
-                let agent = all.agent.as_ref().map_or(0, |agent| agent.outbox.depth());
-                (agent, all.viewers.values().map(|viewer| viewer.outbox.depth()).sum::<usize>())
+                let agent = all.agent().map_or(0, |agent| agent.outbox.depth());
+                (agent, all.viewers().values().map(|viewer| viewer.outbox.depth()).sum::<usize>())
             });
             sample.agent_queue += agent;
             sample.viewer_queue += viewers;
@@ -131,10 +131,10 @@ impl Hub {
     pub(crate) fn go_away(&self) {
         for session in self.all() {
             session.with_links(|all| {
-                if let Some(agent) = &all.agent {
+                if let Some(agent) = all.agent() {
                     links::end_agent(&agent.outbox, Ending::GoingAway, "The server is restarting.");
                 }
-                for viewer in all.viewers.values() {
+                for viewer in all.viewers().values() {
                     links::end(&viewer.outbox, Ending::GoingAway, "The server is restarting.");
                 }
             });

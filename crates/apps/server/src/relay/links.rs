@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use gc_access::Access;
 use gc_protocol::header::{self, AgentHeader, RELAY, STREAM_BIT};
 use gc_protocol::messages::Body;
 use gc_protocol::{Ending, RawEnvelope, encode, encode_framed};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::awaited::Awaited;
@@ -20,10 +22,36 @@ const MOST_STREAMS: usize = 64;
 /// Field number of `VideoFrame`: the only message a slow viewer may miss.
 const VIDEO_FRAME: u32 = 1;
 
+/// Whether anybody looks on, for whoever reads the agent's messages: a watched
+/// agent is asked more often whether it is there.
+#[derive(Debug, Default)]
+pub(crate) struct Watched {
+    now: AtomicBool,
+    changed: Notify,
+}
+
+impl Watched {
+    pub(crate) fn now(&self) -> bool {
+        self.now.load(Ordering::Acquire)
+    }
+
+    fn set(&self, watched: bool) {
+        if self.now.swap(watched, Ordering::AcqRel) != watched {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Wait until it has changed. One task at a time.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+}
+
 /// The agent's end.
 #[derive(Debug, Clone)]
 pub(crate) struct AgentLink {
     pub(crate) outbox: Arc<Outbox>,
+    pub(crate) watched: Arc<Watched>,
     pub(crate) slot: u32,
     pub(crate) connection: Uuid,
     pub(crate) address: IpAddr,
@@ -48,8 +76,8 @@ pub(crate) struct ViewerLink {
 /// Everybody connected to one session.
 #[derive(Debug)]
 pub(crate) struct Links {
-    pub(crate) agent: Option<AgentLink>,
-    pub(crate) viewers: BTreeMap<u32, ViewerLink>,
+    agent: Option<AgentLink>,
+    viewers: BTreeMap<u32, ViewerLink>,
     pub(crate) controller: Option<u32>,
     /// The setting `several_controllers`: nobody takes control from another.
     pub(crate) parallel_control: bool,
@@ -131,9 +159,9 @@ impl Links {
         } else {
             self.meters.news_bytes.increment(length);
         }
-        let one = BTreeSet::from([peer]);
-        let to = if peer & STREAM_BIT == 0 { Some(&one) } else { self.streams.get(&peer) };
-        for viewer in to.into_iter().flatten() {
+        let one = (peer & STREAM_BIT == 0).then_some(&peer);
+        let subscribers = self.streams.get(&peer).into_iter().flatten();
+        for viewer in one.into_iter().chain(subscribers) {
             let Some(link) = self.viewers.get_mut(viewer) else { continue };
             if !is_picture {
                 push(link, raw.bytes().clone(), &self.meters);
@@ -178,16 +206,51 @@ impl Links {
         self.streams.entry(stream).or_default().insert(viewer);
     }
 
+    /// The agent's end, while it is connected.
+    pub(crate) fn agent(&self) -> Option<&AgentLink> {
+        self.agent.as_ref()
+    }
+
+    /// An agent is there.
+    pub(crate) fn set_agent(&mut self, link: AgentLink) {
+        self.agent = Some(link);
+        self.tell_watched();
+    }
+
+    /// The viewers' ends, by number.
+    pub(crate) fn viewers(&self) -> &BTreeMap<u32, ViewerLink> {
+        &self.viewers
+    }
+
+    /// A viewer is there.
+    pub(crate) fn add(&mut self, viewer: u32, link: ViewerLink) {
+        self.viewers.insert(viewer, link);
+        self.tell_watched();
+    }
+
     /// A viewer is gone.
     pub(crate) fn remove(&mut self, viewer: u32) -> Option<ViewerLink> {
         self.forget(viewer);
-        self.viewers.remove(&viewer)
+        let link = self.viewers.remove(&viewer);
+        self.tell_watched();
+        link
     }
 
     /// The agent is gone, and its streams with it.
     pub(crate) fn remove_agent(&mut self) -> Option<AgentLink> {
         self.streams.clear();
         self.agent.take()
+    }
+
+    /// Everybody is gone.
+    pub(crate) fn clear(&mut self) -> (Option<AgentLink>, BTreeMap<u32, ViewerLink>) {
+        (self.remove_agent(), std::mem::take(&mut self.viewers))
+    }
+
+    fn tell_watched(&self) {
+        if let Some(agent) = &self.agent {
+            agent.watched.set(!self.viewers.is_empty());
+        }
     }
 
     fn forget(&mut self, viewer: u32) {

@@ -133,7 +133,7 @@ impl Session {
         }
         // A queue that has just been made has room for its first message.
         let _: Result<(), _> = link.outbox.push(welcome(machine.accepted()));
-        self.with_links(|all| all.agent = Some(link));
+        self.with_links(|all| all.set_agent(link));
         self.carry_out(app, &mut machine, actions).await;
         if machine.phase() == Phase::Live {
             self.start_streams(&machine);
@@ -146,7 +146,7 @@ impl Session {
     pub(crate) async fn agent_lost(&self, app: &Arc<App>, connection: Uuid) {
         let mut machine = self.machine.lock().await;
         let was_ours = self.with_links(|all| {
-            let ours = all.agent.as_ref().is_some_and(|agent| agent.connection == connection);
+            let ours = all.agent().is_some_and(|agent| agent.connection == connection);
             if ours {
                 all.remove_agent();
             }
@@ -231,7 +231,7 @@ impl Session {
     }
 
     fn agent_address(&self) -> Option<String> {
-        self.with_links(|all| all.agent.as_ref().map(|agent| agent.address.to_string()))
+        self.with_links(|all| all.agent().map(|agent| agent.address.to_string()))
     }
 
     /// A viewer comes in. It is welcomed before anything else reaches it.
@@ -266,7 +266,7 @@ impl Session {
                 operating_system: all.operating_system.clone(),
                 phase: phase.into(),
             };
-            all.viewers.insert(viewer, ViewerLink { access, ..joining.link });
+            all.add(viewer, ViewerLink { access, ..joining.link });
             all.to_viewer(viewer, welcome.into());
         });
         self.carry_out(app, &mut machine, actions).await;
@@ -276,7 +276,7 @@ impl Session {
         app.audit(NewAudit {
             event: "viewer_joined",
             session_id: Some(self.id),
-            actor_id: self.with_links(|all| all.viewers.get(&viewer).map(|link| link.user_id)),
+            actor_id: self.with_links(|all| all.viewers().get(&viewer).map(|link| link.user_id)),
             viewer: Some((viewer.to_string(), name)),
             details: Some(serde_json::json!({ "access": access.as_str() })),
             ip_address: Some(joining.address.to_string()),
@@ -342,7 +342,7 @@ impl Session {
             if stops {
                 // What those hold who no longer count comes up.
                 let reset = gc_protocol::encode(gc_protocol::messages::InputReset { seq: 0 });
-                for viewer in all.viewers.keys().filter(|viewer| all.controller != Some(**viewer)) {
+                for viewer in all.viewers().keys().filter(|viewer| all.controller != Some(**viewer)) {
                     all.forward_to_agent(*viewer, &reset);
                 }
             }
@@ -353,7 +353,7 @@ impl Session {
     /// Counted from when this process first saw it so: a restart gives time anew.
     pub(crate) async fn is_overdue(&self, settings: &Settings, now: Duration) -> bool {
         let is_on = matches!(self.phase().await, Phase::Live | Phase::Suspended { .. });
-        let watched = self.with_links(|all| !all.viewers.is_empty());
+        let watched = self.with_links(|all| !all.viewers().is_empty());
         let mut lasting = self.lasting.lock().unwrap_or_else(PoisonError::into_inner);
         lasting.on = is_on.then(|| lasting.on.unwrap_or(now));
         lasting.unwatched = (is_on && !watched).then(|| lasting.unwatched.unwrap_or(now));
@@ -374,7 +374,7 @@ impl Session {
     ) {
         let mut machine = self.machine.lock().await;
         let gone: Vec<u32> =
-            self.with_links(|all| all.viewers.iter().filter(|(_, link)| which(link)).map(|(id, _)| *id).collect());
+            self.with_links(|all| all.viewers().iter().filter(|(_, link)| which(link)).map(|(id, _)| *id).collect());
         let actions = gone.into_iter().map(|viewer| Action::CloseViewer(viewer, ending, text)).collect();
         self.carry_out(app, &mut machine, actions).await;
     }
@@ -407,7 +407,8 @@ impl Session {
                     }
                 };
                 tokio::select! {
-                    () = due => session.tick(&app).await,
+                    // Apart: nearly all the time it only waits.
+                    () = due => Box::pin(session.tick(&app)).await,
                     () = session.timer.notified() => {}
                     () = app.shutdown.cancelled() => return,
                 }
@@ -514,7 +515,7 @@ impl Session {
 
     async fn finish(&self, app: &Arc<App>, reason: EndReason, ending: Ending) {
         let address = self.agent_address();
-        let (agent, viewers) = self.with_links(|all| (all.remove_agent(), std::mem::take(&mut all.viewers)));
+        let (agent, viewers) = self.with_links(Links::clear);
         let mut goodbye = ending.message(reason.text());
         goodbye.reason = reason.as_str().into();
         let last = gc_protocol::encode(goodbye.clone());
@@ -568,7 +569,7 @@ impl Session {
     fn start_streams(&self, machine: &RelaySession) {
         self.with_links(|all| {
             for viewer in machine.viewers().keys() {
-                let display = all.viewers.get(viewer).map_or(0, |link| link.display);
+                let display = all.viewers().get(viewer).map_or(0, |link| link.display);
                 all.to_agent(start_stream(*viewer, display, vec![VideoCodec::Raw.into()]).into());
             }
         });

@@ -16,6 +16,10 @@ use super::outbox::{Next, Outbox};
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
 /// How long a peer may take to accept what is written.
 const WRITE_WITHIN: Duration = Duration::from_secs(20);
+/// Bytes of small messages that are written at once.
+const BATCH: usize = 32 << 10;
+/// Messages after which what was written is seen to be on its way.
+const BATCH_MESSAGES: usize = 64;
 /// Bytes that are read and thrown away while a peer closes.
 const DRAINED: usize = 8 << 20;
 /// How long a peer may take to answer a close.
@@ -28,32 +32,55 @@ pub(super) fn bounded(upgrade: WebSocketUpgrade, most: usize) -> WebSocketUpgrad
         .max_message_size(most)
         .max_frame_size(most)
         .read_buffer_size(4 << 10)
-        .write_buffer_size(0)
+        .write_buffer_size(BATCH)
         .max_write_buffer_size(8 << 20)
 }
 
 /// Write what comes into the outbox until it closes or the line breaks.
 pub(super) async fn write(mut sink: SplitSink<WebSocket, Message>, outbox: Arc<Outbox>) {
     loop {
-        let message = match outbox.next().await {
-            Next::Message(bytes) => Message::Binary(bytes),
-            Next::Close(ending, text) => {
-                // A close frame holds 125 bytes, two of them the code.
-                let mut reason = text;
-                while reason.len() > 120 {
-                    reason.pop();
-                }
-                Message::Close(Some(CloseFrame { code: ending.close_code(), reason: reason.into() }))
-            }
-        };
-        let last = matches!(message, Message::Close(_));
-        let written = tokio::time::timeout(WRITE_WITHIN, sink.send(message)).await;
-        if last || !matches!(written, Ok(Ok(()))) {
+        let first = outbox.next().await;
+        let written = tokio::time::timeout(WRITE_WITHIN, write_batch(&mut sink, first, &outbox)).await;
+        if !matches!(written, Ok(Ok(Wrote::Messages))) {
             // Whoever pushes here must not believe that it is read.
             outbox.abandon();
             return;
         }
     }
+}
+
+/// What was written.
+enum Wrote {
+    Messages,
+    Close,
+}
+
+/// Write this, and what waits behind it, as one.
+async fn write_batch(
+    sink: &mut SplitSink<WebSocket, Message>,
+    first: Next,
+    outbox: &Outbox,
+) -> Result<Wrote, axum::Error> {
+    let behind = std::iter::from_fn(|| outbox.try_next());
+    for next in std::iter::once(first).chain(behind).take(BATCH_MESSAGES) {
+        match next {
+            Next::Message(bytes) => sink.feed(Message::Binary(bytes)).await?,
+            Next::Close(ending, text) => {
+                sink.send(Message::Close(Some(close_frame(ending, text)))).await?;
+                return Ok(Wrote::Close);
+            }
+        }
+    }
+    sink.flush().await?;
+    Ok(Wrote::Messages)
+}
+
+fn close_frame(ending: Ending, mut reason: String) -> CloseFrame {
+    // A close frame holds 125 bytes, two of them the code.
+    while reason.len() > 120 {
+        reason.pop();
+    }
+    CloseFrame { code: ending.close_code(), reason: reason.into() }
 }
 
 /// Why a connection ends before anything else was said.

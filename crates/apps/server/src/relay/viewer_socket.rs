@@ -154,7 +154,7 @@ async fn serve(app: Arc<App>, socket: WebSocket, claims: Claims, session: Arc<Se
         Err(silence) => Err(silence.ending("viewer")),
     };
     let joined = match hello {
-        Ok((hello, version)) => join(&app, &session, &outbox, &claims, hello, version, client).await,
+        Ok((hello, version)) => Box::pin(join(&app, &session, &outbox, &claims, hello, version, client)).await,
         Err(goodbye) => Err(goodbye),
     };
     match joined {
@@ -180,7 +180,7 @@ async fn serve(app: Arc<App>, socket: WebSocket, claims: Claims, session: Arc<Se
                 Ok(false) => end(&outbox, Ending::CredentialEnded, LOGGED_OUT),
                 Err(_) => end(&outbox, Ending::GoingAway, PROBLEM),
             }
-            reader.session.left(&app, viewer).await;
+            Box::pin(reader.session.left(&app, viewer)).await;
         }
         Err((ending, text)) => end(&outbox, ending, &text),
     }
@@ -288,6 +288,8 @@ impl Reader {
                 .wait()
                 .map_or(beat + limits::HEARTBEAT_ATTACHED, |wait| (now + wait).min(beat + limits::HEARTBEAT_ATTACHED));
             let outcome = tokio::select! {
+                // While messages come no timer is set.
+                biased;
                 message = stream.next() => {
                     heard = app.clock.now();
                     released = false;
@@ -380,7 +382,7 @@ impl Reader {
             Ok(Destination::Relay | Destination::Conversation) => {
                 let body = raw.decode().map_err(|_| (Ending::Protocol, "A message is malformed."))?;
                 match body {
-                    Some(body) => self.relay(body).await,
+                    Some(body) => Box::pin(self.relay(body)).await,
                     None => Ok(()),
                 }
             }
@@ -426,7 +428,7 @@ impl Reader {
         self.chats.push(now);
         let text = limits::displayable(&chat.text, limits::CHAT_LINE);
         self.session.with_links(|all| {
-            let from = all.viewers.get(&self.viewer).map(|link| link.name.clone()).unwrap_or_default();
+            let from = all.viewers().get(&self.viewer).map(|link| link.name.clone()).unwrap_or_default();
             let line = Chat { text, from, from_person: false };
             all.to_agent_from(self.viewer, line.clone().into());
             all.to_viewers(line.into());

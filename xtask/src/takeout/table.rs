@@ -1,0 +1,226 @@
+//! What is taken out, and which tests notice.
+
+use super::Rule;
+
+const DECISION: &str = "crates/core/access/src/decision.rs";
+const ENVELOPE: &str = "crates/core/protocol/src/envelope.rs";
+const ROUTING: &str = "crates/core/protocol/src/routing.rs";
+const AGENT_SOCKET: &str = "crates/apps/server/src/relay/agent_socket.rs";
+const VIEWER_SOCKET: &str = "crates/apps/server/src/relay/viewer_socket.rs";
+const SOCKET: &str = "crates/apps/server/src/relay/socket.rs";
+const SESSION: &str = "crates/apps/server/src/relay/session.rs";
+const LIMITS: &str = "crates/apps/server/src/auth/limits.rs";
+const CALLER: &str = "crates/apps/server/src/auth/caller.rs";
+
+/// The rules, by invariant.
+pub(super) const TABLE: &[Rule] = &[
+    Rule {
+        invariant: 1,
+        without: "a viewer token's purpose is looked at",
+        file: "crates/apps/server/src/auth/viewer_token.rs",
+        find: r#"(claims.purpose == "viewer" && in_time)"#,
+        replace: "in_time",
+        tests: &["-p", "guruconnect-server", "--lib", "only_good_ones"],
+    },
+    Rule {
+        invariant: 1,
+        without: "the agents' door takes resume secrets only where it takes a bearer",
+        file: AGENT_SOCKET,
+        find: ".and_then(ResumeSecret::parse).ok_or_else(refused)?;",
+        replace: r#".map(|it| it.replacen("lgn_", ResumeSecret::PREFIX, 1)).and_then(|it| ResumeSecret::parse(&it)).ok_or_else(refused)?;
+    if !value.contains(ResumeSecret::PREFIX) { return Err(ApiError::forbidden()); }"#,
+        tests: &["-p", "gc-tests", "--test", "credentials", "the_whole_matrix"],
+    },
+    Rule {
+        invariant: 1,
+        without: "a viewer token opens its own session only",
+        file: VIEWER_SOCKET,
+        find: "if claims.session_id != session_id || claims.tenant_id",
+        replace: "if claims.tenant_id",
+        tests: &["-p", "gc-tests", "--test", "credentials", "the_whole_matrix"],
+    },
+    Rule {
+        invariant: 2,
+        without: "only those who may see a session are given a token",
+        file: DECISION,
+        find: "Role::Operator | Role::Viewer => session.is_creator || session.is_invited,",
+        replace: "Role::Operator | Role::Viewer => true,",
+        tests: &["-p", "gc-tests", "--test", "oracle", "nobody_learns_of_others_sessions"],
+    },
+    Rule {
+        invariant: 2,
+        without: "the person's answer is a ceiling",
+        file: DECISION,
+        find: "Ok(permitted.min(accepted))",
+        replace: "Ok(permitted)",
+        tests: &["-p", "gc-tests", "--test", "consent", "the_answer_is_a_ceiling_for_everybody"],
+    },
+    Rule {
+        invariant: 2,
+        without: "a lower right ends what the higher one opened",
+        file: VIEWER_SOCKET,
+        find: "Ok(mint_access(&caller.permissions, &view).is_ok_and(|access| access >= claims.access))",
+        replace: "Ok(true)",
+        tests: &["-p", "gc-tests", "--test", "credentials", "--test", "revocation"],
+    },
+    Rule {
+        invariant: 3,
+        without: "the table lets watchers send no input",
+        file: ROUTING,
+        find: r#"row( 6, "KeyEvent",             NO,      INPUT,   NO,      NO),"#,
+        replace: r#"row( 6, "KeyEvent",             NO,      INPUT,   INPUT,   NO),"#,
+        tests: &["-p", "gc-tests", "--test", "view_only", "a_watcher_moves_nothing"],
+    },
+    Rule {
+        invariant: 3,
+        without: "an envelope's body spans the message",
+        file: ENVELOPE,
+        find: "if usize::try_from(length) != Ok(body) {",
+        replace: "if usize::try_from(length).is_ok_and(|length| length > body) {",
+        tests: &["-p", "gc-tests", "--test", "smuggling"],
+    },
+    Rule {
+        invariant: 3,
+        without: "varints are as short as they can be",
+        file: "crates/core/protocol/src/varint.rs",
+        find: "let overlong = index > 0 && *byte == 0;",
+        replace: "let overlong = false && index > 0 && *byte == 0;",
+        tests: &["-p", "gc-tests", "--test", "smuggling"],
+    },
+    Rule {
+        invariant: 4,
+        without: "no token before the person's answer",
+        file: DECISION,
+        find: "let accepted = session.accepted.ok_or(MintRefusal::ConsentPending)?;",
+        replace: "let accepted = session.accepted.unwrap_or(permitted);",
+        tests: &["-p", "gc-tests", "--test", "consent", "before_the_answer_nothing_is_visible"],
+    },
+    Rule {
+        invariant: 4,
+        without: "a decision that could not be stored does not hold",
+        file: SESSION,
+        find: "Verdict { granted: false, ..verdict }",
+        replace: "verdict",
+        tests: &["-p", "gc-tests", "--test", "unstored"],
+    },
+    Rule {
+        invariant: 4,
+        without: "of two memories the lesser holds",
+        file: "crates/core/session/src/relay.rs",
+        find: "(Some(ours), Some(theirs)) => Some(ours.min(theirs)),",
+        replace: "(Some(ours), Some(_)) => Some(ours),",
+        tests: &["-p", "gc-tests", "--test", "resume", "memory"],
+    },
+    Rule {
+        invariant: 5,
+        without: "a code belongs to its first presenter",
+        file: "crates/adapters/store/src/codes.rs",
+        find: "Ok(won.then_some(stored.session))",
+        replace: "Ok((won || !won).then_some(stored.session))",
+        tests: &["-p", "gc-tests", "--test", "resume", "of_two_presenters_one_wins"],
+    },
+    Rule {
+        invariant: 6,
+        without: "messages are capped before they are copied",
+        file: SOCKET,
+        find: ".max_message_size(most)\n        .max_frame_size(most)",
+        replace: ".max_message_size(64 << 20)\n        .max_frame_size(64 << 20)",
+        tests: &["-p", "gc-tests", "--test", "limits", "end_at"],
+    },
+    Rule {
+        invariant: 6,
+        without: "input is held to its rate",
+        file: "crates/core/session/src/throttle.rs",
+        find: "if self.tokens < 1.0 {",
+        replace: "if false {",
+        tests: &["-p", "gc-tests", "--test", "limits", "moves_are_coalesced_and_transitions_are_not"],
+    },
+    Rule {
+        invariant: 6,
+        without: "one address has its share of connections",
+        file: "crates/apps/server/src/connections.rs",
+        find: "(own >= MOST_OF_ONE && !is_proxy)",
+        replace: "(own >= MOST)",
+        tests: &["-p", "gc-tests", "--test", "slow", "a_thousand_half_open_connections_of_one_address"],
+    },
+    Rule {
+        invariant: 7,
+        without: "logins are counted",
+        file: LIMITS,
+        find: "self.check(&self.login, client)",
+        replace: "let _ = (&self.login, client);\n        Ok(())",
+        tests: &["-p", "gc-tests", "--test", "attempts", "eight_logins_a_minute"],
+    },
+    Rule {
+        invariant: 7,
+        without: "ten wrong codes lock out",
+        file: LIMITS,
+        find: "self.codes_locked.note(client.limit_key(), good, self.clock.now());",
+        replace: "let _ = (client, good);",
+        tests: &["-p", "gc-tests", "--test", "attempts", "ten_wrong_codes_lock_out_at_both_doors"],
+    },
+    Rule {
+        invariant: 7,
+        without: "forwarded headers are believed from trusted proxies only",
+        file: "crates/apps/server/src/address.rs",
+        find: "if !is_trusted(address) {\n        return address;\n    }\n    // From",
+        replace: "// From",
+        tests: &["-p", "gc-tests", "--test", "attempts", "a_forwarded_header_from_anybody_is_ignored"],
+    },
+    Rule {
+        invariant: 8,
+        without: "an unknown user costs a hash as well",
+        file: "crates/apps/server/src/auth/password.rs",
+        find: "let _spent = new_hash(&password);",
+        replace: "",
+        tests: &["-p", "gc-tests", "--test", "oracle", "an_unknown_user_takes_as_long_as_a_known_one"],
+    },
+    Rule {
+        invariant: 9,
+        without: "viewer sockets look at the origin",
+        file: VIEWER_SOCKET,
+        find: "if headers.contains_key(header::ORIGIN) && !embedded",
+        replace: "if false && !embedded",
+        tests: &["-p", "gc-tests", "--test", "limits", "origins_of_viewers_are_checked"],
+    },
+    Rule {
+        invariant: 9,
+        without: "a cookie's writes come from our own pages",
+        file: CALLER,
+        find: "if from_cookie && !is_same_origin(parts, app) {",
+        replace: "if false && from_cookie && !is_same_origin(parts, app) {",
+        tests: &["-p", "gc-tests", "--test", "refusals", "other_sites_cannot_use_the_cookie"],
+    },
+    Rule {
+        invariant: 10,
+        without: "set-up is over once there is an administrator",
+        file: "crates/apps/server/src/api/setup.rs",
+        find: "let _turn = app.setup.lock().await;\n    if app.store.has_admin().await? {",
+        replace: "let _turn = app.setup.lock().await;\n    if false {",
+        tests: &["-p", "gc-tests", "--test", "credentials", "set_up_cannot_be_replayed"],
+    },
+    Rule {
+        invariant: 12,
+        without: "who joins is written down",
+        file: SESSION,
+        find: r#"event: "viewer_joined","#,
+        replace: r#"event: "viewer_came","#,
+        tests: &["-p", "gc-tests", "--test", "consent", "allowed"],
+    },
+    Rule {
+        invariant: 13,
+        without: "an agent refuses input of watchers by itself",
+        file: "crates/core/session/src/agent.rs",
+        find: "if !controls {",
+        replace: "if false && !controls {",
+        tests: &["-p", "gc-session", "--lib", "agent"],
+    },
+    Rule {
+        invariant: 14,
+        without: "pages carry a policy",
+        file: "crates/apps/server/src/web.rs",
+        find: "headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));",
+        replace: "let _ = POLICY;",
+        tests: &["-p", "gc-tests", "--test", "refusals", "pages_are_hardened"],
+    },
+];
