@@ -1,0 +1,56 @@
+//! `bench`: figures of the product beside its peers'. `./run bench` builds and
+//! starts it.
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context, Result, bail};
+use gc_bench::figures::Rows;
+use gc_bench::latency::Plan;
+use gc_bench::scene::Motion;
+use gc_bench::watcher::Doing;
+use gc_bench::{floor, footprint, latency, scene, slow, watcher};
+
+const USAGE: &str = "usage: bench latency [--samples N] | footprint | slow   [--json FILE]";
+
+/// As the bench material says.
+const PLAN: Plan = Plan { warm_up: 10, samples: 500 };
+
+fn main() -> Result<()> {
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut option = |name: &str| {
+        let at = arguments.iter().position(|argument| argument == name)?;
+        let value = arguments.get(at + 1).cloned();
+        arguments.drain(at..arguments.len().min(at + 2));
+        value
+    };
+    let file = option("--json").map(PathBuf::from);
+    let samples = option("--samples").map(|samples| samples.parse()).transpose().context(USAGE)?;
+    let plan = Plan { samples: samples.unwrap_or(PLAN.samples), ..PLAN };
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut rows = Rows::into(file.as_deref())?;
+    let measured = match words.as_slice() {
+        ["latency"] => latency::run(plan, &mut rows),
+        ["footprint"] => footprint::run(&mut rows),
+        ["slow"] => slow::run(&mut rows),
+        // Parts that run as processes of their own.
+        ["scene", "still"] => return play(Motion::Still),
+        ["scene", "scrolling"] => return play(Motion::Scrolling),
+        ["watch", "watching"] => return watcher::run(Doing::Watching),
+        ["watch", "typing"] => return watcher::run(Doing::Typing),
+        ["floor", warm_up, samples] => {
+            let plan = Plan { warm_up: warm_up.parse()?, samples: samples.parse()? };
+            println!("{}", floor::measure(plan)?.row("X server alone"));
+            return Ok(());
+        }
+        _ => bail!(USAGE),
+    };
+    // What was measured before something failed is shown as well.
+    println!("{}", rows.table());
+    measured
+}
+
+/// Until the display goes, or this process does.
+fn play(motion: Motion) -> Result<()> {
+    scene::run(None, motion, || println!("ready"), &AtomicBool::new(false)).map(drop)
+}

@@ -1,0 +1,250 @@
+//! A viewer without a window: the product's own session machine, decoder and
+//! TLS; what the browser draws to a canvas stays in memory.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use futures_util::{SinkExt, StreamExt};
+use gc_net::{Message, Socket};
+use gc_protocol::messages::{Body, ControlRequest, KeyEvent, VideoFrame};
+use gc_protocol::{encode, limits};
+use gc_screen::{Decoder, Framebuffer, Rect, Size};
+use gc_session::viewer::{Event, ViewerSession};
+use url::Url;
+
+/// Where a session is, and what opens it.
+#[derive(Clone)]
+pub struct Ticket {
+    /// The server's address, `http` or `https`.
+    pub server: String,
+    /// The session.
+    pub session: String,
+    /// The viewer token.
+    pub token: String,
+    /// The identity that the server's certificate has to be bound to.
+    pub identity: Option<[u8; 32]>,
+}
+
+impl std::fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ticket").field("session", &self.session).finish_non_exhaustive()
+    }
+}
+
+/// What has come so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Pictures that were decoded.
+    pub pictures: u64,
+    /// Those of them that began anew.
+    pub keyframes: u64,
+    /// Bytes of all messages.
+    pub bytes: u64,
+    /// Fresh starts that this viewer asked for.
+    pub refreshes: u64,
+}
+
+/// A connected viewer.
+pub struct Viewer {
+    socket: Socket,
+    session: ViewerSession,
+    decoder: Decoder,
+    begun: Instant,
+    beat: tokio::time::Interval,
+    tally: Tally,
+    stream: u32,
+}
+
+impl std::fmt::Debug for Viewer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Viewer").field("tally", &self.tally).finish_non_exhaustive()
+    }
+}
+
+impl Viewer {
+    /// Connect, say hello, and wait for the first whole picture.
+    ///
+    /// # Errors
+    /// When the server refuses or no picture comes in time.
+    pub async fn open(ticket: &Ticket) -> Result<Self> {
+        let mut viewer = Self::connect(ticket).await?;
+        let first = async {
+            while viewer.tally.pictures == 0 {
+                viewer.next().await?;
+            }
+            Ok::<_, anyhow::Error>(())
+        };
+        tokio::time::timeout(Duration::from_secs(60), first).await.context("no picture comes")??;
+        Ok(viewer)
+    }
+
+    /// Connect and say hello.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn connect(ticket: &Ticket) -> Result<Self> {
+        let address = ticket.server.replacen("http", "ws", 1);
+        let url = Url::parse(&format!("{address}/ws/viewer?session_id={}", ticket.session))?;
+        let authorization = format!("Bearer {}", ticket.token);
+        let mut socket =
+            gc_net::connect(&url, ticket.identity, &authorization, limits::SUBPROTOCOL, limits::AGENT_MESSAGE).await?;
+        let (session, hello) = ViewerSession::open("bench", 0, Duration::ZERO);
+        socket.send(Message::Binary(hello)).await?;
+        Ok(Self {
+            socket,
+            session,
+            decoder: Decoder::default(),
+            begun: Instant::now(),
+            beat: heartbeats(),
+            tally: Tally::default(),
+            stream: 0,
+        })
+    }
+
+    /// What has come so far.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// The stream that it follows.
+    #[must_use]
+    pub fn stream(&self) -> u32 {
+        self.stream
+    }
+
+    /// The picture as it stands.
+    #[must_use]
+    pub fn picture(&self) -> &Framebuffer {
+        self.decoder.framebuffer()
+    }
+
+    /// Blue, green and red of a pixel; black where there is none.
+    #[must_use]
+    pub fn pixel(&self, x: u32, y: u32) -> [u8; 3] {
+        match self.picture().row(x, y, 1) {
+            [blue, green, red, _] => [*blue, *green, *red],
+            _ => [0; 3],
+        }
+    }
+
+    /// Take the next thing in: a message, or that a second has passed. What
+    /// was painted.
+    ///
+    /// # Errors
+    /// When the line breaks or the relay says goodbye.
+    pub async fn next(&mut self) -> Result<Vec<Rect>> {
+        // A day is forever here.
+        Ok(self.next_before(Instant::now() + Duration::from_secs(86_400)).await?.unwrap_or_default())
+    }
+
+    /// The same; `None` where nothing has come by then.
+    ///
+    /// # Errors
+    /// When the line breaks or the relay says goodbye.
+    pub async fn next_before(&mut self, deadline: Instant) -> Result<Option<Vec<Rect>>> {
+        let message = tokio::select! {
+            biased;
+            message = self.socket.next() => message.context("the line is closed")??,
+            () = tokio::time::sleep_until(deadline.into()) => return Ok(None),
+            _ = self.beat.tick() => {
+                let now = self.begun.elapsed();
+                let beat = self.session.tick(now).context("nothing was heard for too long")?;
+                self.socket.send(Message::Binary(beat)).await?;
+                if let Some(again) = self.session.ask_again_late(now) {
+                    self.tally.refreshes += 1;
+                    self.socket.send(Message::Binary(again)).await?;
+                }
+                return Ok(Some(Vec::new()));
+            }
+        };
+        let Message::Binary(bytes) = message else { return Ok(Some(Vec::new())) };
+        self.tally.bytes += bytes.len() as u64;
+        let mut painted = Vec::new();
+        for event in self.session.received(bytes, self.begun.elapsed())? {
+            match event {
+                Event::Send(answer) => {
+                    self.tally.refreshes += u64::from(is_refresh(&answer));
+                    self.socket.send(Message::Binary(answer)).await?;
+                }
+                Event::Frame(frame) => painted.extend(self.show(&frame).await?),
+                Event::Goodbye(goodbye) => bail!("the relay says goodbye: {} {}", goodbye.code, goodbye.text),
+                Event::Told(_) => {}
+            }
+        }
+        Ok(Some(painted))
+    }
+
+    async fn show(&mut self, frame: &VideoFrame) -> Result<Vec<Rect>> {
+        let begun = Instant::now();
+        if frame.keyframe {
+            let size = Size::new(frame.width, frame.height);
+            if self.picture().size() != size {
+                self.decoder = Decoder::new(size);
+            }
+            self.stream = frame.stream;
+            self.tally.keyframes += 1;
+        }
+        match self.decoder.decode(&frame.payload) {
+            Ok(painted) => {
+                self.tally.pictures += 1;
+                let micros = u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX);
+                let shown = self.session.shown(frame, micros, 0, 0);
+                self.socket.send(Message::Binary(shown)).await?;
+                Ok(painted)
+            }
+            Err(_) => {
+                self.tally.refreshes += 1;
+                let refresh = self.session.broken();
+                self.socket.send(Message::Binary(refresh)).await?;
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// Press or release a key by its `KeyboardEvent.code`.
+    ///
+    /// # Errors
+    /// When there is no such key or the line breaks.
+    pub async fn key(&mut self, code: &str, down: bool) -> Result<()> {
+        let key = gc_keys::by_code(code).context("no such key")?;
+        let event = KeyEvent {
+            virtual_key: key.virtual_key.into(),
+            scan_code: key.scan_code.into(),
+            is_extended: key.extended,
+            seq: self.session.next_input(),
+            down,
+            ..Default::default()
+        };
+        Ok(self.socket.send(Message::Binary(encode(event))).await?)
+    }
+
+    /// Take control of the session.
+    ///
+    /// # Errors
+    /// When the line breaks.
+    pub async fn take_control(&mut self) -> Result<()> {
+        Ok(self.socket.send(Message::Binary(encode(ControlRequest { take: true }))).await?)
+    }
+
+    /// Take in what comes until this time has passed.
+    ///
+    /// # Errors
+    /// When the line breaks.
+    pub async fn watch(&mut self, during: Duration) -> Result<()> {
+        let end = Instant::now() + during;
+        while Instant::now() < end && self.next_before(end).await?.is_some() {}
+        Ok(())
+    }
+}
+
+fn heartbeats() -> tokio::time::Interval {
+    let period = limits::HEARTBEAT_ATTACHED;
+    let mut beat = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
+    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    beat
+}
+
+fn is_refresh(message: &bytes::Bytes) -> bool {
+    matches!(gc_protocol::decode(message.clone()), Ok(Some(Body::RefreshRequest(_))))
+}
