@@ -1,24 +1,25 @@
 // Every address of the pages, in one place.
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from "@tanstack/react-router";
 
-import { AccountPage } from "./pages/account";
-import { AuditPage, type AuditSearch } from "./pages/audit";
+import type { AuditSearch } from "./pages/audit";
+import { Broken } from "./pages/broken";
 import { JoinPage } from "./pages/join";
 import { LoginPage } from "./pages/login";
 import { NotFound } from "./pages/not-found";
 import { SessionsPage } from "./pages/sessions";
-import { SettingsPage } from "./pages/settings";
-import { SetupPage } from "./pages/setup";
-import { UsersPage } from "./pages/users";
+import type { UsersSearch } from "./pages/users";
 
-const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound });
+const ID = /^[0-9a-f-]{36}$/;
+const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound, errorComponent: Broken });
 
 const sessions = createRoute({
   getParentRoute: () => root,
   path: "/",
   component: SessionsPage,
-  validateSearch: (search: Record<string, unknown>): { show?: "ended" } =>
-    search.show === "ended" ? { show: "ended" } : {},
+  validateSearch: (search: Record<string, unknown>): { show?: "ended"; after?: string } => ({
+    ...(search.show === "ended" ? { show: "ended" } : {}),
+    ...(typeof search.after === "string" && ID.test(search.after) ? { after: search.after } : {}),
+  }),
 });
 const login = createRoute({
   getParentRoute: () => root,
@@ -30,22 +31,35 @@ const login = createRoute({
     return to ? { to } : {};
   },
 });
-const setup = createRoute({ getParentRoute: () => root, path: "/setup", component: SetupPage });
+const setup = createRoute({ getParentRoute: () => root, path: "/setup", component: lazyRouteComponent(() => import("./pages/setup"), "SetupPage") });
 const join = createRoute({ getParentRoute: () => root, path: "/join", component: JoinPage });
-const users = createRoute({ getParentRoute: () => root, path: "/users", component: UsersPage });
-const settings = createRoute({ getParentRoute: () => root, path: "/settings", component: SettingsPage });
-const account = createRoute({ getParentRoute: () => root, path: "/account", component: AccountPage });
+const users = createRoute({
+  getParentRoute: () => root,
+  path: "/users",
+  component: lazyRouteComponent(() => import("./pages/users"), "UsersPage"),
+  validateSearch: (search: Record<string, unknown>): UsersSearch => {
+    // A search for digits alone arrives as a number.
+    const [q, from] = [String(search.q ?? "").slice(0, 100), Number(search.from)];
+    return { ...(q ? { q } : {}), ...(Number.isSafeInteger(from) && from > 0 ? { from } : {}) };
+  },
+});
+const settings = createRoute({ getParentRoute: () => root, path: "/settings", component: lazyRouteComponent(() => import("./pages/settings"), "SettingsPage") });
+const account = createRoute({ getParentRoute: () => root, path: "/account", component: lazyRouteComponent(() => import("./pages/account"), "AccountPage") });
 const audit = createRoute({
   getParentRoute: () => root,
   path: "/audit",
-  component: AuditPage,
+  component: lazyRouteComponent(() => import("./pages/audit"), "AuditPage"),
   validateSearch: (search: Record<string, unknown>): AuditSearch => {
     const text = (key: keyof AuditSearch, shape: RegExp) => {
       const value = search[key];
       return typeof value === "string" && shape.test(value) ? { [key]: value } : {};
     };
-    const [name, id, day] = [/^[a-z_]{1,64}$/, /^[0-9a-f-]{36}$/, /^\d{4}-\d\d-\d\d$/];
-    return { ...text("event", name), ...text("actor", id), ...text("session", id), ...text("since", day), ...text("until", day) };
+    const [name, day] = [/^[a-z_]{1,64}$/, /^\d{4}-\d\d-\d\d$/];
+    const after = Number(search.after);
+    return {
+      ...text("event", name), ...text("actor", ID), ...text("session", ID), ...text("since", day), ...text("until", day),
+      ...(Number.isSafeInteger(after) && after > 0 ? { after } : {}),
+    };
   },
 });
 const viewer = createRoute({
@@ -57,6 +71,7 @@ const viewer = createRoute({
 export const router = createRouter({
   routeTree: root.addChildren([sessions, users, audit, settings, account, login, setup, join, viewer]),
   defaultPreload: "intent",
+  scrollRestoration: true,
 });
 
 declare module "@tanstack/react-router" {

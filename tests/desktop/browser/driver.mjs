@@ -5,22 +5,27 @@ import { createRequire } from "node:module";
 import { appendFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
+import { axe, by_keyboard, COLOURS, crooked, SIZES } from "./looks.mjs";
+
 const require = createRequire(process.env.GC_WEB + "/package.json");
 const { chromium } = require("playwright-core");
 
+// Another kind of device, where the test wants one; `args` are the browser's own.
+const { args: more_args = [], ...device } = JSON.parse(process.env.GC_DEVICE ?? "{}");
 const context = await chromium.launchPersistentContext(process.env.GC_PROFILE, {
   executablePath: process.env.GC_CHROMIUM ?? "/usr/bin/chromium",
   headless: true,
   args: [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--no-first-run", "--disable-quic", "--autoplay-policy=no-user-gesture-required",
+    ...more_args,
   ],
   viewport: { width: 1440, height: 900 },
-  // Another kind of device, where the test wants one.
-  ...JSON.parse(process.env.GC_DEVICE ?? "{}"),
+  ...device,
 });
 context.setDefaultTimeout(20_000);
 const console_lines = [];
+const faults = [];
 // Where a folder is named, a picture is kept of what was waited for or failed.
 const shots = process.env.GC_SHOTS;
 let shot_number = 0;
@@ -50,8 +55,14 @@ async function listen(response) {
 if (recorded) context.on("response", (response) => void listen(response).catch(() => undefined));
 
 function watch(target) {
-  target.on("console", (message) => said(`${message.type()}: ${message.text()}`));
-  target.on("pageerror", (error) => said(`error: ${error}`));
+  target.on("console", (message) => {
+    said(`${message.type()}: ${message.text()}`);
+    if (message.type() === "error") faults.push({ text: message.text(), url: message.location().url });
+  });
+  target.on("pageerror", (error) => {
+    said(`error: ${error}`);
+    faults.push({ text: String(error), url: "" });
+  });
   target.on("dialog", (dialog) => void dialog.accept());
 }
 watch(page);
@@ -72,6 +83,34 @@ async function pixels(path) {
   });
   writeFileSync(path, Buffer.from(found.data, "base64"));
   return { width: found.width, height: found.height };
+}
+
+/** What the console complained of since the last time, but for what the API
+ * refuses and, where the line is lost, what cannot be reached. */
+function complaints(lost) {
+  return faults.splice(0).filter(({ text, url }) => {
+    if (/^Failed to load resource: the server responded with a status of 4/.test(text) && new URL(url).pathname.startsWith("/api/")) return false;
+    return !(lost && /net::ERR_|WebSocket connection to/.test(text));
+  }).map(({ text, url }) => `the console says ${text} (${url})`);
+}
+
+/** The page in every theme and size, with a picture of each where a folder is
+ * named; what is wrong with it, in words. */
+async function look(name, lost) {
+  const found = [];
+  for (const size of SIZES) {
+    await page.setViewportSize(size);
+    for (const colorScheme of COLOURS) {
+      await page.emulateMedia({ colorScheme });
+      // As drawn, after whatever the new size brings.
+      await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+      const here = [...(size === SIZES[0] ? await axe(page) : []), ...(await page.evaluate(crooked))];
+      found.push(...here.map((words) => `${name}, ${size.width}, ${colorScheme}: ${words}`));
+      if (shots) await page.screenshot({ path: `${shots}/${name}-${size.width}-${colorScheme}.png` });
+    }
+  }
+  await page.setViewportSize(SIZES[0]);
+  return [...found, ...complaints(lost).map((words) => `${name}: ${words}`)];
 }
 
 /** Where the characters of a US keyboard are: alone, and with Shift. */
@@ -99,6 +138,7 @@ async function hand_type(text) {
 const commands = {
   async goto({ url }) { await page.goto(url); return page.url(); },
   async url() { return page.url(); },
+  async back() { await page.goBack(); return page.url(); },
   async reload() { await page.reload(); return true; },
   async viewport({ width, height }) { await page.setViewportSize({ width, height }); return true; },
   async theme({ scheme }) { await page.emulateMedia({ colorScheme: scheme }); return true; },
@@ -131,11 +171,11 @@ const commands = {
   async shot({ path }) { await page.screenshot({ path }); return true; },
   async evaluate({ script }) { return page.evaluate(script); },
   async console() { return console_lines; },
-  async axe() {
-    await page.evaluate(require("axe-core").source);
-    const result = await page.evaluate(() => window.axe.run(document));
-    return result.violations.map((violation) => `${violation.id}: ${violation.help} (${violation.nodes.map((node) => node.target.join(" ")).join("; ")})`);
-  },
+  async axe() { return axe(page); },
+  async look({ name, lost }) { return look(name, lost); },
+  async complaints({ lost }) { return complaints(lost); },
+  async by_keyboard() { return by_keyboard(page); },
+  async frames() { return page.frames().map((frame) => frame.url()); },
   async close() { await context.close(); return true; },
 };
 

@@ -68,7 +68,8 @@ export async function by_keyboard(page) {
       if (!window.walked.has(now)) return false;
       const style = getComputedStyle(now);
       const seen = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
-      window.walked.set(now, seen ? "seen" : "unseen");
+      // A field of several parts shows it on the part.
+      if (window.walked.get(now) !== "seen") window.walked.set(now, seen ? "seen" : "unseen");
       return [...window.walked.values()].every(Boolean);
     });
     if (over) break;

@@ -20,10 +20,10 @@ fn changed_notice(display: &Display, before: Option<&Picture>) -> Result<Picture
 
 /// What the menu of people says.
 fn people(browser: &Browser) -> Result<String> {
-    if browser.run("count", json!({ "selector": "details[open] > summary[aria-label='Who is here']" }))? == json!(0) {
-        browser.run("click_selector", json!({ "selector": "summary[aria-label='Who is here']" }))?;
+    if browser.run("count", json!({ "selector": "details[open] > summary[title='Who is here']" }))? == json!(0) {
+        browser.run("click_selector", json!({ "selector": "summary[title='Who is here']" }))?;
     }
-    let text = browser.run("text", json!({ "selector": "summary[aria-label='Who is here'] + .panel" }))?;
+    let text = browser.run("text", json!({ "selector": "summary[title='Who is here'] + .panel" }))?;
     text.as_str().map(str::to_owned).context("no people")
 }
 

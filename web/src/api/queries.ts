@@ -1,8 +1,8 @@
 // What pages read, kept fresh by the server's events.
-import { MutationCache, QueryCache, QueryClient, useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, MutationCache, QueryCache, QueryClient, useMutation, useQueries, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 
-import { answer, api, ApiFailure } from "./client";
+import { answer, api, ApiFailure, type Session, type User } from "./client";
 import { listen } from "./events";
 
 const isRefused = (error: unknown) => error instanceof ApiFailure && error.status === 401;
@@ -28,26 +28,64 @@ export function useMe() {
   });
 }
 
-/** Sessions, newest first, a page at a time. */
-export function useSessions(ended: boolean) {
-  return useInfiniteQuery({
-    queryKey: ["sessions", ended ? "ended" : "open"],
-    initialPageParam: undefined as string | undefined,
-    queryFn: ({ pageParam }) =>
-      answer(api.GET("/api/sessions", { params: { query: { state: ended ? "ended" : "open", after: pageParam } } })),
-    getNextPageParam: (last) => last.next ?? undefined,
+/** A page of sessions, newest first. */
+export function useSessions(state: "open" | "ended", after?: string) {
+  return useQuery({
+    queryKey: ["sessions", state, after ?? ""],
+    queryFn: () => answer(api.GET("/api/sessions", { params: { query: { state, after } } })),
+    // The next page does not empty the list for a moment.
+    placeholderData: keepPreviousData,
+  });
+}
+
+const oneSession = (id: string) => ({
+  queryKey: ["session", id],
+  queryFn: () => answer(api.GET("/api/sessions/{id}", { params: { path: { id } } })),
+});
+
+/** Single sessions, as far as they have been read. */
+export function useEachSession(ids: string[]): Session[] {
+  return useQueries({
+    queries: ids.map((id) => ({ ...oneSession(id), retry: false })),
+    combine: (results) => results.flatMap((result) => (result.data ? [result.data] : [])),
   });
 }
 
 export function useSession(id: string) {
-  return useQuery({
-    queryKey: ["session", id],
-    queryFn: () => answer(api.GET("/api/sessions/{id}", { params: { path: { id } } })),
-  });
+  return useQuery(oneSession(id));
 }
 
 export function useCodes(enabled: boolean) {
   return useQuery({ queryKey: ["codes"], queryFn: () => answer(api.GET("/api/codes")), enabled });
+}
+
+/** Every user, read page by page: they are searched and chosen from here. */
+export function useUsers(enabled: boolean) {
+  return useQuery({
+    queryKey: ["users"],
+    enabled,
+    queryFn: async () => {
+      const all: User[] = [];
+      for (let after: string | undefined; ;) {
+        const page = await answer(api.GET("/api/users", { params: { query: { after, limit: 200 } as unknown as undefined } }));
+        all.push(...page.items);
+        if (!page.next) return all;
+        after = page.next;
+      }
+    },
+  });
+}
+
+/** Make a support code; its card comes by itself. */
+export function useNewCode() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (access: "view" | "control") => answer(api.POST("/api/codes", { body: { access } })),
+    onSuccess: () => {
+      void queries.invalidateQueries({ queryKey: ["codes"] });
+      void queries.invalidateQueries({ queryKey: ["sessions"] });
+    },
+  });
 }
 
 /** Read again what the server says has changed. Whether the line stands. */

@@ -32,9 +32,9 @@ function Account({ user }: { user: User }) {
     <>
       <div className="heading"><h1>Your account</h1></div>
       <section className="card wide" aria-labelledby="who">
-        <h2 id="who">{user.display_name}</h2>
+        <h2 id="who"><bdi>{user.display_name}</bdi></h2>
         <p className="muted">{user.username} · {ROLES[user.role] ?? user.role}</p>
-        <p>People whom you help read “{user.display_name}”. An administrator can change it.</p>
+        <p>People whom you help read “<bdi>{user.display_name}</bdi>”. An administrator can change it.</p>
       </section>
       <form className="card wide" onSubmit={submit} aria-labelledby="password">
         <h2 id="password">Change password</h2>

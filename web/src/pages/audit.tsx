@@ -1,10 +1,11 @@
 // What happened, newest first. Filters live in the address.
-import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { Download } from "lucide-react";
 
 import { answer, api, type AuditEvent } from "../api/client";
-import { Failure, useTitle, Waiting } from "../ui/parts";
+import { useUsers } from "../api/queries";
+import { Failure, Pager, useTitle, Waiting } from "../ui/parts";
 import { Shell } from "../ui/shell";
 import { EVENTS } from "./audit-events";
 
@@ -14,6 +15,8 @@ export interface AuditSearch {
   session?: string;
   since?: string;
   until?: string;
+  /** The page: older than this row. */
+  after?: number;
 }
 
 export function AuditPage() {
@@ -36,19 +39,18 @@ function Audit({ mayListUsers }: { mayListUsers: boolean }) {
   useTitle("Audit · GuruConnect");
   const search = useSearch({ from: "/audit" });
   const navigate = useNavigate({ from: "/audit" });
-  const set = (change: AuditSearch) => void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
+  const set = (change: AuditSearch) => void navigate({ search: (before) => ({ ...before, ...change, after: undefined }), replace: true });
   const filter = query(search);
-  const events = useInfiniteQuery({
-    queryKey: ["audit", filter],
-    initialPageParam: undefined as number | undefined,
-    queryFn: ({ pageParam }) => answer(api.GET("/api/audit", { params: { query: { ...filter, after: pageParam } } })),
-    getNextPageParam: (last) => (last.next ? Number(last.next) : undefined),
+  const events = useQuery({
+    queryKey: ["audit", filter, search.after ?? 0],
+    queryFn: () => answer(api.GET("/api/audit", { params: { query: { ...filter, after: search.after } } })),
     // Another filter does not empty the page for a moment.
     placeholderData: keepPreviousData,
   });
-  const users = useQuery({ queryKey: ["users"], queryFn: () => answer(api.GET("/api/users")), enabled: mayListUsers });
-  const items = events.data?.pages.flatMap((page) => page.items) ?? [];
-  const filtered = Object.values(search).some(Boolean);
+  const users = useUsers(mayListUsers);
+  const items = events.data?.items ?? [];
+  const { after, ...filters } = search;
+  const filtered = Object.values(filters).some(Boolean);
   const chosen = new URLSearchParams(Object.entries(filter).filter((entry): entry is [string, string] => entry[1] !== undefined));
   return (
     <>
@@ -71,7 +73,7 @@ function Audit({ mayListUsers }: { mayListUsers: boolean }) {
             <label htmlFor="actor">Who</label>
             <select id="actor" value={search.actor ?? ""} onChange={(e) => set({ actor: e.target.value || undefined })}>
               <option value="">Everybody</option>
-              {users.data?.items.map((user) => <option key={user.id} value={user.id}>{user.display_name}</option>)}
+              {users.data?.map((user) => <option key={user.id} value={user.id}>{user.display_name}</option>)}
             </select>
           </div>
         ) : null}
@@ -98,11 +100,11 @@ function Audit({ mayListUsers }: { mayListUsers: boolean }) {
           </table>
         </div>
       ) : null}
-      {events.hasNextPage ? (
-        <button className="button" onClick={() => void events.fetchNextPage()} disabled={events.isFetchingNextPage}>
-          {events.isFetchingNextPage ? "Loading…" : "Show older"}
-        </button>
-      ) : null}
+      <Pager
+        busy={events.isPlaceholderData}
+        newest={after ? <Link to="/audit" search={filters} className="button">Newest</Link> : null}
+        older={events.data?.next ? <Link to="/audit" search={{ ...filters, after: Number(events.data.next) }} className="button">Older</Link> : null}
+      />
     </>
   );
 }
@@ -117,9 +119,9 @@ function Row({ item, show }: { item: AuditEvent; show: (change: AuditSearch) => 
         {EVENTS[item.event] ?? item.event}
         {item.outcome === "ok" ? null : <div className="sub refused">{item.outcome}</div>}
       </td>
-      <td className="name">{item.actor_name ?? item.viewer_name ?? <span className="muted">nobody logged in</span>}</td>
+      <td className="name">{item.actor_name ?? item.viewer_name ? <bdi>{item.actor_name ?? item.viewer_name}</bdi> : <span className="muted">nobody logged in</span>}</td>
       <td className="name">
-        {item.target}
+        {item.target ? <bdi>{item.target}</bdi> : null}
         {details.length > 0 ? (
           <dl className="details">
             {details.map(([name, value]) => (

@@ -59,7 +59,7 @@ export function CodeCard({ code, session }: { code: Code; session: Session }) {
           <Link to="/sessions/$id/view" params={{ id: session.id }} className="button primary">Open session</Link>
         ) : null}
       </div>
-      <span className="muted" role="status">{copied}</span>
+      <span className="muted" role="status">{code.code ? copied : ""}</span>
     </article>
   );
 }

@@ -120,15 +120,15 @@ export function SessionTable({ sessions, user }: { sessions: Session[]; user: Us
                   <td><input type="checkbox" aria-label={`Choose ${title(session)}`} checked={chosen.has(session.id)} onChange={(e) => choose([session.id], e.target.checked)} /></td>
                 ) : null}
                 <td><span className={`state ${session.state}`}>{stateWords(session)}</span></td>
-                <td className="name">
-                  {session.machine?.hostname ?? <span className="muted">not known yet</span>}
+                <td className="name" title={session.machine?.hostname}>
+                  {session.machine ? <bdi>{session.machine.hostname}</bdi> : <span className="muted">not known yet</span>}
                   <div className="sub">{session.machine?.operating_system}</div>
                 </td>
-                <td className="name">
-                  {session.technician_name}
+                <td className="name" title={session.technician_name}>
+                  <bdi>{session.technician_name}</bdi>
                   <div className="sub">{session.accepted_access === "control" ? "see and control" : session.accepted_access ? "view only" : null}</div>
                 </td>
-                <td className="name">{session.viewers.map((viewer) => viewer.name).join(", ") || <span className="muted">nobody</span>}</td>
+                <td className="name">{session.viewers.length > 0 ? session.viewers.map((viewer) => <div key={viewer.viewer}><bdi>{viewer.name}</bdi></div>) : <span className="muted">nobody</span>}</td>
                 <td>
                   {session.started_at ? span((session.ended_at ? Date.parse(session.ended_at) : now) - Date.parse(session.started_at)) : "–"}
                   <div className="sub"><Ago at={session.created_at} /></div>

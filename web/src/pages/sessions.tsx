@@ -1,12 +1,11 @@
 // Home of technicians: codes that wait, and sessions.
-import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link, useSearch } from "@tanstack/react-router";
 import { Plus } from "lucide-react";
 import { useMemo } from "react";
 
-import { answer, api, type Code, type Session, type User } from "../api/client";
-import { useCodes, useSessions } from "../api/queries";
-import { Failure, useNow, useTitle, Waiting } from "../ui/parts";
+import type { Code, Session, User } from "../api/client";
+import { useCodes, useEachSession, useNewCode, useSessions } from "../api/queries";
+import { Failure, Pager, useNow, useTitle, Waiting } from "../ui/parts";
 import { Shell } from "../ui/shell";
 import { useArrivals } from "./arrivals";
 import { CodeCard } from "./code-card";
@@ -17,29 +16,26 @@ export function SessionsPage() {
 }
 
 function Sessions({ user }: { user: User }) {
-  const { show } = useSearch({ from: "/" });
+  const { show, after } = useSearch({ from: "/" });
   const ended = show === "ended";
   const mayCreate = user.permissions.includes("create_codes");
-  const queries = useQueryClient();
-  const open = useSessions(false);
-  const past = useSessions(true);
+  const open = useSessions("open");
+  const list = useSessions(ended ? "ended" : "open", after);
   const codes = useCodes(mayCreate);
-  const list = ended ? past : open;
-  const create = useMutation({
-    mutationFn: (access: "view" | "control") => answer(api.POST("/api/codes", { body: { access } })),
-    onSuccess: () => {
-      void queries.invalidateQueries({ queryKey: ["codes"] });
-      void queries.invalidateQueries({ queryKey: ["sessions"] });
-    },
-  });
-  const openItems = useMemo(() => open.data?.pages.flatMap((page) => page.items) ?? [], [open.data]);
-  const pastItems = useMemo(() => past.data?.pages.flatMap((page) => page.items) ?? [], [past.data]);
-  const mine = useMemo(() => openItems.filter((session) => session.created_by === user.id), [openItems, user.id]);
+  const create = useNewCode();
+  const now = useNow();
+  const openItems = useMemo(() => open.data?.items ?? [], [open.data]);
+  // Codes whose session is not in the list: it is over, or far down.
+  const codeItems = useMemo(() => codes.data?.items ?? [], [codes.data]);
+  const elsewhere = useEachSession(codeItems.filter((code) => isYoung(code, now) && !openItems.some((session) => session.id === code.session_id)).map((code) => code.session_id));
+  const known = useMemo(() => [...openItems, ...elsewhere], [openItems, elsewhere]);
+  const mine = useMemo(() => known.filter((session) => session.created_by === user.id && session.state !== "ended"), [known, user.id]);
   const arrivals = useArrivals(mine);
   useTitle(`${arrivals}${arrivals ? "" : "Sessions · "}GuruConnect`);
-  const cards = recent(codes.data?.items ?? [], [...openItems, ...pastItems], useNow());
+  const cards = recent(codeItems, known, now);
   const inCards = new Set(cards.map(({ session }) => session.id));
-  const rows = (ended ? pastItems : openItems).filter((session) => ended || session.state === "live" || session.state === "suspended" || !inCards.has(session.id));
+  const rows = (list.data?.items ?? []).filter((session) => ended || session.state === "live" || session.state === "suspended" || !inCards.has(session.id));
+  const search = ended ? { show: "ended" as const } : {};
 
   return (
     <>
@@ -68,7 +64,7 @@ function Sessions({ user }: { user: User }) {
       {list.isPending ? <Waiting>Loading sessions</Waiting> : null}
       {list.data && rows.length === 0 ? (
         <div className="table-wrap empty">
-          <h2>{ended ? "No past sessions yet" : "Nobody is connected"}</h2>
+          <h2>{after ? "Nothing older" : ended ? "No past sessions yet" : "Nobody is connected"}</h2>
           <p className="muted">
             {ended ? "Sessions that have ended are listed here." : "Create a support code and read it out over the phone. The session appears here when the person has said yes."}
           </p>
@@ -80,13 +76,20 @@ function Sessions({ user }: { user: User }) {
         </div>
       ) : null}
       {rows.length > 0 ? <SessionTable sessions={rows} user={user} /> : null}
-      {list.hasNextPage ? (
-        <button className="button" onClick={() => void list.fetchNextPage()} disabled={list.isFetchingNextPage}>
-          {list.isFetchingNextPage ? "Loading…" : "Show more"}
-        </button>
-      ) : null}
+      <Pager
+        busy={list.isPlaceholderData}
+        newest={after ? <Link to="/" search={search} className="button">Newest</Link> : null}
+        older={list.data?.next ? <Link to="/" search={{ ...search, after: list.data.next }} className="button">Older</Link> : null}
+      />
     </>
   );
+}
+
+/** A code lives a quarter of an hour, and its question a minute. */
+const LONGEST_CARD = 20 * 60_000;
+
+function isYoung(code: Code, now: number): boolean {
+  return code.status === "waiting" || now - Date.parse(code.created_at) < LONGEST_CARD;
 }
 
 /** Ends before anybody was let in, of which the technician has to hear. */

@@ -55,6 +55,7 @@ export function SetupPage() {
   return (
     <main className="centre">
       <form className="card" onSubmit={submit}>
+        <span className="brand"><img src="/icon.svg" alt="" /> GuruConnect</span>
         <h1>Welcome. Create the first administrator</h1>
         {token ? null : (
           <p className="message bad" role="alert">

@@ -38,7 +38,7 @@ export function Tokens({ user }: { user: User }) {
           {tokens.data.items.map((token) => (
             <li key={token.id}>
               <div>
-                <strong>{token.name}</strong>
+                <strong><bdi>{token.name}</bdi></strong>
                 <div className="sub">{token.scopes.map((scope) => GRANTS[scope] ?? scope).join(", ")}</div>
                 <div className="sub"><Life token={token} /></div>
               </div>

@@ -1,13 +1,24 @@
 // Who may log in, and what they may do.
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { UserPlus } from "lucide-react";
-import { useState } from "react";
+import { useRef, useState } from "react";
 
 import { answer, api, type User } from "../api/client";
-import { Ago, Failure, useTitle, Waiting } from "../ui/parts";
+import { useUsers } from "../api/queries";
+import { Ago, Failure, Pager, useTitle, Waiting } from "../ui/parts";
 import { Shell } from "../ui/shell";
 import { ROLES } from "./roles";
 import { UserForm, type UserValues } from "./user-form";
+
+/** Rows on one page. */
+const ROWS = 50;
+
+export interface UsersSearch {
+  q?: string;
+  /** The first row that is shown. */
+  from?: number;
+}
 
 export function UsersPage() {
   return <Shell>{(user) => <Users me={user} />}</Shell>;
@@ -17,7 +28,17 @@ function Users({ me }: { me: User }) {
   useTitle("Users · GuruConnect");
   const queries = useQueryClient();
   const [editing, setEditing] = useState<User | "new" | null>(null);
-  const users = useQuery({ queryKey: ["users"], queryFn: () => answer(api.GET("/api/users")) });
+  const users = useUsers(true);
+  const { q = "", from = 0 } = useSearch({ from: "/users" });
+  const navigate = useNavigate({ from: "/users" });
+  const words = q.toLowerCase().split(/\s+/).filter(Boolean);
+  const found = (users.data ?? []).filter((user) => {
+    const text = `${user.display_name} ${user.username} ${ROLES[user.role] ?? user.role} ${user.enabled ? "" : "disabled"}`.toLowerCase();
+    return words.every((word) => text.includes(word));
+  });
+  const shown = found.slice(from, from + ROWS);
+  // Where the form was opened from: the keyboard goes back there.
+  const opener = useRef<HTMLElement | null>(null);
   const changed = () => void queries.invalidateQueries({ queryKey: ["users"] });
   const save = useMutation({
     mutationFn: async ({ user, values }: { user: User | "new"; values: UserValues }) => {
@@ -27,7 +48,7 @@ function Users({ me }: { me: User }) {
         await answer(api.PATCH("/api/users/{id}", { params: { path: { id: user.id } }, body: { ...change, reset_second_factor } }));
       }
     },
-    onSuccess: () => setEditing(null),
+    onSuccess: () => close(),
     onSettled: changed,
   });
   const enable = useMutation({
@@ -49,34 +70,59 @@ function Users({ me }: { me: User }) {
   };
   const open = (user: User | "new") => {
     save.reset();
+    opener.current = document.activeElement instanceof HTMLElement ? document.activeElement : null;
     setEditing(user);
+  };
+  const close = () => {
+    setEditing(null);
+    opener.current?.focus();
   };
   return (
     <>
       <div className="heading">
         <h1>Users</h1>
-        <button className="button primary" onClick={() => open("new")}>
-          <UserPlus aria-hidden="true" /> New user
-        </button>
+        {users.data ? (
+          <button className="button primary" onClick={() => open("new")}>
+            <UserPlus aria-hidden="true" /> New user
+          </button>
+        ) : null}
       </div>
       <Failure error={users.error ?? enable.error ?? remove.error} />
       {editing ? (
         <UserForm
           key={editing === "new" ? "new" : editing.id} user={editing === "new" ? null : editing} me={me} error={save.error}
-          saving={save.isPending} save={(values) => save.mutate({ user: editing, values })} cancel={() => setEditing(null)}
+          saving={save.isPending} save={(values) => save.mutate({ user: editing, values })} cancel={close}
         />
       ) : null}
       {users.isPending ? <Waiting>Loading</Waiting> : null}
-      {users.data ? (
+      {users.data && (users.data.length > 1 || q) ? (
+        <form className="filters" role="search" onSubmit={(event) => event.preventDefault()}>
+          <div className="field">
+            <label htmlFor="find-user">Find</label>
+            <input
+              id="find-user" type="search" value={q} placeholder="Name, user name, role" autoComplete="off" spellCheck={false}
+              onChange={(e) => void navigate({ search: { q: e.target.value || undefined }, replace: true })}
+            />
+          </div>
+          <span className="hint" role="status">{counted(found.length, from, users.data.length)}</span>
+        </form>
+      ) : null}
+      {users.data && shown.length === 0 ? (
+        <div className="table-wrap empty">
+          <p>Nobody fits “<bdi>{q}</bdi>”.</p>
+          <Link to="/users" search={{}} className="button">Show all</Link>
+        </div>
+      ) : null}
+      {shown.length > 0 ? (
         <div className="table-wrap">
           <table>
             <thead>
               <tr><th>Name</th><th>Role</th><th>State</th><th>Last login</th><th><span className="hidden-text">Actions</span></th></tr>
             </thead>
             <tbody>
-              {users.data.items.map((user) => (
+              {shown.map((user) => (
                 <tr key={user.id}>
-                  <td className="name">{user.display_name}<div className="sub">{user.username}{user.id === me.id ? " · you" : ""}</div></td>
+                  <td className="name"><bdi>{user.display_name}</bdi><div className="sub"><bdi>{user.username}</bdi>{user.id === me.id ? " · you" : ""}</div></td>
                   <td>{ROLES[user.role] ?? user.role}</td>
                   <td>{user.enabled ? user.must_change_password ? "Has to choose a password" : "Enabled" : <span className="muted">Disabled</span>}</td>
                   <td>{user.last_login_at ? <Ago at={user.last_login_at} /> : <span className="muted">never</span>}</td>
@@ -95,6 +141,17 @@ function Users({ me }: { me: User }) {
           </table>
         </div>
       ) : null}
+      <Pager
+        busy={false}
+        newest={from > 0 ? <Link to="/users" search={{ q: q || undefined, from: Math.max(0, from - ROWS) || undefined }} className="button">Back</Link> : null}
+        older={from + ROWS < found.length ? <Link to="/users" search={{ q: q || undefined, from: from + ROWS }} className="button">More</Link> : null}
+      />
     </>
   );
+}
+
+/** How many there are, and which of them are shown. */
+function counted(found: number, from: number, all: number): string {
+  const which = found > ROWS ? `${from + 1} to ${Math.min(from + ROWS, found)} of ` : "";
+  return found < all ? `${which}${found} found` : `${which}${all} users`;
 }

@@ -1,5 +1,5 @@
 // Small parts that pages share.
-import { useEffect, useState, type ReactNode } from "react";
+import { useEffect, useState, useSyncExternalStore, type ReactNode } from "react";
 
 import { ApiFailure } from "../api/client";
 
@@ -10,6 +10,7 @@ export function Failure({ error }: { error: unknown }) {
   return (
     <div className="message bad" role="alert">
       {error instanceof Error ? error.message : "Something went wrong."}
+      {failure?.code === "FORBIDDEN" ? " An administrator can allow it." : null}
       {failure?.retryAfter ? ` Try again in ${span(failure.retryAfter * 1000)}.` : null}
       {failure?.requestId ? (
         <small>
@@ -35,14 +36,32 @@ export function Waiting({ children }: { children: ReactNode }) {
   );
 }
 
+// One clock for a page, however many rows look at it.
+const watching = new Set<() => void>();
+let ticking = 0;
+let tick = 0;
+const second = () => Math.floor(Date.now() / 1000) * 1000;
+
+function watch(listener: () => void): () => void {
+  watching.add(listener);
+  if (!ticking) {
+    tick = second();
+    ticking = window.setInterval(() => {
+      tick = second();
+      for (const told of watching) told();
+    }, 1000);
+  }
+  return () => {
+    watching.delete(listener);
+    if (watching.size > 0) return;
+    clearInterval(ticking);
+    ticking = 0;
+  };
+}
+
 /** The time, renewed every second. */
 export function useNow(): number {
-  const [now, setNow] = useState(Date.now());
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 1000);
-    return () => clearInterval(timer);
-  }, []);
-  return now;
+  return useSyncExternalStore(watch, () => (ticking ? tick : second()));
 }
 
 /** A span of time in words: 14 min 3 s. */
@@ -55,12 +74,26 @@ export function span(milliseconds: number): string {
   return `${seconds} s`;
 }
 
+const DAY = 86_400_000;
+
+function passedWords(at: string, now: number): string {
+  const passed = now - Date.parse(at);
+  if (passed < 45_000) return "just now";
+  if (passed < DAY) return `${span(passed).split(" ").slice(0, 2).join(" ")} ago`;
+  const days = Math.floor(passed / DAY);
+  return days <= 30 ? `${days} ${days === 1 ? "day" : "days"} ago` : new Date(at).toLocaleDateString();
+}
+
 /** A time as people say it, exact on hover. */
 export function Ago({ at }: { at: string }) {
-  const now = useNow();
-  const passed = now - Date.parse(at);
-  const words = passed < 45_000 ? "just now" : `${span(passed).split(" ").slice(0, 2).join(" ")} ago`;
+  const words = passedWords(at, useNow());
   return <time dateTime={at} title={new Date(at).toLocaleString()}>{words}</time>;
+}
+
+/** From a list's page to the next: links, so that the back button leads back. */
+export function Pager({ newest, older, busy }: { newest: ReactNode; older: ReactNode; busy: boolean }) {
+  if (!newest && !older) return null;
+  return <nav className="pager" aria-label="Pages of this list" aria-busy={busy}>{newest}{older}</nav>;
 }
 
 /** Set the tab's title while a page is shown. */

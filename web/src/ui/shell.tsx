@@ -1,12 +1,13 @@
 // The frame around pages for people who are logged in.
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { LogOut, Moon, Sun, SunMoon } from "lucide-react";
-import { useEffect, useState, type ReactNode } from "react";
+import { LogOut, Moon, Search, Sun, SunMoon } from "lucide-react";
+import { useCallback, useEffect, useState, type ReactNode } from "react";
 
 import { answer, api, ApiFailure, type User } from "../api/client";
 import { useEvents, useMe } from "../api/queries";
 import { NewPassword } from "../pages/new-password";
+import { Palette, PALETTE_KEY, usePaletteKey } from "./palette";
 import { Failure, Waiting } from "./parts";
 import { applyTheme, storedTheme, type Theme } from "./theme";
 
@@ -23,6 +24,10 @@ export function Shell({ children }: { children: (user: User) => ReactNode }) {
   const queries = useQueryClient();
   const connected = useEvents(me.data !== undefined);
   const [theme, setTheme] = useState(storedTheme);
+  const [searching, setSearching] = useState(false);
+  const search = useCallback(() => setSearching(true), []);
+  const found = useCallback(() => setSearching(false), []);
+  usePaletteKey(search);
   const refused = me.error instanceof ApiFailure && me.error.status === 401;
   useEffect(() => applyTheme(theme), [theme]);
   useEffect(() => {
@@ -35,6 +40,9 @@ export function Shell({ children }: { children: (user: User) => ReactNode }) {
       void navigate({ to: "/login" });
     },
   });
+
+  const { mutate: leave } = logOut;
+  const logOutNow = useCallback(() => leave(), [leave]);
 
   if (me.isPending || refused) return <main className="centre"><Waiting>Loading</Waiting></main>;
   // What was read before still stands where reading it again failed.
@@ -52,6 +60,7 @@ export function Shell({ children }: { children: (user: User) => ReactNode }) {
   const { next, label, icon: Icon } = THEMES[theme];
   return (
     <>
+      <a className="skip" href="#content">Skip to the content</a>
       <header className="top">
         <Link to="/" className="brand">
           <img src="/icon.svg" alt="" /> GuruConnect
@@ -63,22 +72,28 @@ export function Shell({ children }: { children: (user: User) => ReactNode }) {
           {me.data.permissions.includes("manage_settings") ? <Link to="/settings">Settings</Link> : null}
         </nav>
         <div className="who">
-          <Link to="/account" className="name" title="Your account">{me.data.display_name}</Link>
+          <button className="button search" onClick={search} aria-haspopup="dialog" title="Pages, sessions and actions by their names">
+            <Search aria-hidden="true" /> Go to… <kbd>{PALETTE_KEY}</kbd>
+          </button>
+          <Link to="/account" className="name" title="Your account"><bdi>{me.data.display_name}</bdi></Link>
           <button className="button plain" onClick={() => setTheme(next)} title={label} aria-label={label}>
             <Icon aria-hidden="true" />
           </button>
-          <button className="button" onClick={() => logOut.mutate()} disabled={logOut.isPending}>
+          <button className="button" onClick={logOutNow} disabled={logOut.isPending}>
             <LogOut aria-hidden="true" /> Log out
           </button>
         </div>
       </header>
-      <Failure error={logOut.error} />
-      {connected ? null : (
-        <div className="message" role="status">
-          The connection to the server is lost. What you see may be old; reconnecting by itself.
-        </div>
-      )}
-      <main className="page">{children(me.data)}</main>
+      <div className="notices">
+        <Failure error={logOut.error} />
+        {connected ? null : (
+          <div className="message lost" role="status">
+            <span className="spinner" aria-hidden="true" /> The connection to the server is lost. What you see may be old; reconnecting by itself.
+          </div>
+        )}
+      </div>
+      <main className="page" id="content" tabIndex={-1}>{children(me.data)}</main>
+      {searching ? <Palette user={me.data} setTheme={setTheme} logOut={logOutNow} close={found} /> : null}
     </>
   );
 }

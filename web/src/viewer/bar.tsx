@@ -2,7 +2,7 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { ArrowLeft, Eye, Gauge, Hand, Keyboard as KeyboardIcon, Maximize, MessageSquare, Minimize, Monitor, Power, UserPlus, Users } from "lucide-react";
-import { useEffect, useRef, type ReactNode, type RefObject } from "react";
+import { useEffect, useRef, useState, type ReactNode, type RefObject } from "react";
 
 import { answer, api, type Session } from "../api/client";
 import { useMe } from "../api/queries";
@@ -71,8 +71,8 @@ export function Bar(props: Props) {
     <div className="viewer-bar" role="toolbar" aria-label="Session" ref={bar} onKeyDown={(e) => { if (e.key === "Escape" && !e.defaultPrevented) enter(); }}>
       <span className="handle" aria-hidden="true" />
       <Link to="/" className="button plain" aria-label="Back to sessions" title="Back to sessions"><ArrowLeft aria-hidden="true" /></Link>
-      <span className="machine" title={[state.machine, state.system].filter(Boolean).join(" · ")}>{state.machine || session?.machine?.hostname || "…"}</span>
-      <Standing phase={state.phase} inControl={inControl} />
+      <span className="machine" title={[state.machine, state.system].filter(Boolean).join(" · ")}><bdi>{state.machine || session?.machine?.hostname || "…"}</bdi></span>
+      <Standing state={state} inControl={inControl} />
       {state.access === "view_only" && mayControl && !over ? (
         <button className="button" onClick={() => ask.mutate()} disabled={ask.isPending || state.asking || state.phase !== "live"}>
           {state.asking ? "Asking the person…" : "Ask for control"}
@@ -124,7 +124,7 @@ export function Bar(props: Props) {
           <>
             {state.people.map((person) => (
               <span key={person.viewer}>
-                {person.name}{person.viewer === state.viewer ? " (you)" : ""} <span className="muted">{person.viewer === state.controller ? "in control" : "watching"}</span>
+                <bdi>{person.name}</bdi>{person.viewer === state.viewer ? " (you)" : ""} <span className="muted">{person.viewer === state.controller ? "in control" : "watching"}</span>
               </span>
             ))}
             {mayEnd && !over ? <Invite id={id} /> : null}
@@ -144,7 +144,8 @@ export function Bar(props: Props) {
 }
 
 /** What this viewer is just now; nothing where the picture is not live. */
-function Standing({ phase, inControl }: { phase: ViewerState["phase"]; inControl: boolean }) {
+function Standing({ state: { phase, failure }, inControl }: { state: ViewerState; inControl: boolean }) {
+  if (failure?.code === "CONSENT_PENDING") return <span className="badge">Asking</span>;
   if (phase === "ended") return <span className="badge">Ended</span>;
   if (phase === "connecting") return null;
   if (phase !== "live") return <span className="badge watch">Line lost</span>;
@@ -164,13 +165,19 @@ function Menu({ label, title, hideLabel, icon, children }: { label: string; titl
       close();
       details.current.querySelector("summary")?.focus();
     }} onBlur={(e) => { if (!e.currentTarget.contains(e.relatedTarget)) close(); }}>
-      <summary className="button" title={title ?? label} aria-label={title ?? label}>{icon} {hideLabel ? null : label}</summary>
+      <summary className="button" title={title ?? label} aria-label={hideLabel ? label : undefined}>
+        {icon} {title ? <span className="hidden-text">{title}: </span> : null}{hideLabel ? null : label}
+      </summary>
       <div className="panel" tabIndex={-1}>{children(close)}</div>
     </details>
   );
 }
 
+/** More colleagues than are found at a glance. */
+const MANY = 8;
+
 function Invite({ id }: { id: string }) {
+  const [typed, setTyped] = useState("");
   const colleagues = useQuery({ queryKey: ["colleagues"], queryFn: () => answer(api.GET("/api/colleagues")), retry: false });
   const invited = useQuery({
     queryKey: ["session", id, "invitations"],
@@ -186,16 +193,22 @@ function Invite({ id }: { id: string }) {
   });
   const guests = new Set(invited.data?.items.map((guest) => guest.user_id));
   const free = colleagues.data?.items.filter((colleague) => !guests.has(colleague.id)) ?? [];
+  const found = free.filter((colleague) => colleague.display_name.toLowerCase().includes(typed.toLowerCase().trim()));
   return (
     <>
       {invited.data?.items.map((guest) => (
         <button key={guest.user_id} className="button plain long" onClick={() => withdraw.mutate(guest.user_id)}>Withdraw invitation: {guest.display_name}</button>
       ))}
-      {free.map((colleague) => (
+      {free.length > MANY ? (
+        <input type="search" className="find" aria-label="Find a colleague" placeholder="Find a colleague" value={typed} onChange={(e) => setTyped(e.target.value)} />
+      ) : null}
+      {found.slice(0, MANY * 3).map((colleague) => (
         <button key={colleague.id} className="button plain long" onClick={() => invite.mutate(colleague.id)}>
-          <UserPlus aria-hidden="true" /> Invite {colleague.display_name}
+          <UserPlus aria-hidden="true" /> Invite <bdi>{colleague.display_name}</bdi>
         </button>
       ))}
+      {free.length > 0 && found.length === 0 ? <span className="muted">Nobody has this name.</span> : null}
+      {found.length > MANY * 3 ? <span className="muted">And {found.length - MANY * 3} more: type a part of the name.</span> : null}
       <Failure error={invite.error ?? withdraw.error} />
     </>
   );

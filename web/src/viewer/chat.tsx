@@ -34,7 +34,7 @@ export function Chat({ lines, reachable, send, close }: Props) {
       </header>
       <ol aria-live="polite">
         {lines.length === 0 ? <li className="muted">The person reads what you write in the notice on their screen.</li> : null}
-        {lines.map((line, index) => <li key={index}><b>{line.own ? "You" : line.from}:</b> {line.text}</li>)}
+        {lines.map((line, index) => <li key={index}><b><bdi>{line.own ? "You" : line.from}</bdi>:</b> <bdi>{line.text}</bdi></li>)}
         <li ref={end} />
       </ol>
       <form onSubmit={submit}>

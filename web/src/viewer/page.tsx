@@ -19,7 +19,7 @@ export function ViewerPage() {
   const holder = useRef<HTMLDivElement>(null);
   const keys = useRef<HTMLTextAreaElement>(null);
   const bar = useRef<HTMLDivElement>(null);
-  const root = useRef<HTMLDivElement>(null);
+  const root = useRef<HTMLElement>(null);
   const connection = useConnection(id, holder);
   const { state, send } = connection;
   const [scale, setScale] = useState<Scale>("fit");
@@ -29,9 +29,9 @@ export function ViewerPage() {
   const me = useMe();
   useEvents(me.isSuccess);
   const session = useSession(id);
-  const open = useSessions(false);
+  const open = useSessions("open");
   const mine = useMemo(
-    () => open.data?.pages.flatMap((page) => page.items).filter((other) => other.created_by === me.data?.id && other.id !== id) ?? [],
+    () => open.data?.items.filter((other) => other.created_by === me.data?.id && other.id !== id) ?? [],
     [open.data, me.data, id],
   );
   const arrivals = useArrivals(mine);
@@ -84,7 +84,7 @@ export function ViewerPage() {
     );
   }
   return (
-    <div className={full ? "viewer full" : "viewer"} ref={root}>
+    <main className={full ? "viewer full" : "viewer"} ref={root}>
       <Bar
         bar={bar} enter={enter} id={id} connection={connection} inControl={inControl} full={full} toggleFull={() => void toggleFull()} scale={scale}
         setScale={setScale} typing={typing} setTyping={setTyping} chatOpen={chatOpen} setChatOpen={setChatOpen} session={session.data}
@@ -94,7 +94,7 @@ export function ViewerPage() {
       </Stage>
       <Toasts connection={connection} chatOpen={chatOpen} openChat={() => setChatOpen(true)} />
       {chatOpen ? <Chat lines={state.chat} reachable={state.phase === "live"} send={(text) => send({ type: "chat", text })} close={() => { setChatOpen(false); enter(); }} /> : null}
-    </div>
+    </main>
   );
 }
 
