@@ -190,6 +190,12 @@ fn strangers_at_the_door() -> Result<()> {
     let walk = Walk::begin()?;
     walk.goto(&format!("{}/login", server.url))?;
     walk.look("login")?;
+    // What is large comes packed.
+    let packed = "performance.getEntriesByType('resource').filter(({ decodedBodySize }) => decodedBodySize > 4096)\
+        .map(({ encodedBodySize, decodedBodySize }) => encodedBodySize / decodedBodySize)";
+    let shares = walk.run("evaluate", json!({ "script": packed }))?;
+    let shares: Vec<f64> = shares.as_array().into_iter().flatten().filter_map(Value::as_f64).collect();
+    ensure!(shares.len() > 1 && shares.iter().all(|share| *share < 0.5), "it comes as it is: {shares:?}");
     walk.tab("login")?;
     walk.fill("User name", "ada")?;
     walk.fill("Password", "not the one")?;

@@ -8,6 +8,9 @@ import { useUsers } from "../api/queries";
 import { Failure, Pager, useTitle, Waiting } from "../ui/parts";
 import { Shell } from "../ui/shell";
 import { EVENTS } from "./audit-events";
+import { GRANTS } from "./grants";
+import { ROLES } from "./roles";
+import { REASONS } from "./session-table";
 
 export interface AuditSearch {
   event?: string;
@@ -109,6 +112,14 @@ function Audit({ mayListUsers }: { mayListUsers: boolean }) {
   );
 }
 
+/** What the values of a detail are called, where they are words of the API. */
+const WORDS: Record<string, Record<string, string>> = { permissions: GRANTS, scopes: GRANTS, reason: REASONS, role: ROLES };
+
+function detail(name: string, value: unknown): string {
+  const words = (one: unknown) => WORDS[name]?.[String(one)] ?? String(one);
+  return Array.isArray(value) ? value.map(words).join(", ") : words(value);
+}
+
 function Row({ item, show }: { item: AuditEvent; show: (change: AuditSearch) => void }) {
   const details = Object.entries(item.details as Record<string, unknown>);
   const time = new Date(item.at);
@@ -125,7 +136,7 @@ function Row({ item, show }: { item: AuditEvent; show: (change: AuditSearch) => 
         {details.length > 0 ? (
           <dl className="details">
             {details.map(([name, value]) => (
-              <div key={name}><dt>{name.replaceAll("_", " ")}</dt><dd>{Array.isArray(value) ? value.join(", ") : String(value)}</dd></div>
+              <div key={name}><dt>{name.replaceAll("_", " ")}</dt><dd>{detail(name, value)}</dd></div>
             ))}
           </dl>
         ) : null}

@@ -6,7 +6,8 @@ import { useState } from "react";
 import { answer, api, ApiFailure, type Session, type User } from "../api/client";
 import { Ago, Failure, span, useNow } from "../ui/parts";
 
-const REASONS: Record<string, string> = {
+/** Why a session ended. */
+export const REASONS: Record<string, string> = {
   denied: "Declined, or nobody could be asked",
   timed_out: "No answer in time",
   expired: "The code expired",
