@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use gc_tests::{Answer, Person, TestServer};
 use serde_json::{Value, json};
 use totp_rs::{Builder, Secret};
+use uuid::Uuid;
 
 /// An authenticator, and the codes for when it is lost.
 struct Factor {
@@ -129,4 +130,39 @@ async fn an_administrator_helps_whoever_has_lost_it() -> Result<()> {
     let changed = server.admin.http.patch(&path, json!({"reset_second_factor": true})).await?.expect(200)?;
     ensure!(changed["second_factor"] == false, "{changed}");
     log_in(&server, &person, None).await?.expect(200).map(drop)
+}
+
+/// Who copies the database has no authenticator of it; what an older server
+/// left readable is sealed when this one starts.
+#[tokio::test]
+async fn secrets_are_sealed_in_the_database() -> Result<()> {
+    let mut server = TestServer::start().await?;
+    let person = server.person("operator").await?;
+    let factor = set(&person).await?;
+    let id: Uuid = person.id.parse()?;
+    let stored = async |server: &TestServer| -> Result<String> {
+        let row = server.store().await?.user(id).await?.context("nobody")?;
+        row.mfa_secret.context("no secret")
+    };
+    let sealed = stored(&server).await?;
+    ensure!(sealed.starts_with("sealed1:") && !sealed.contains(&factor.secret), "it can be read");
+
+    let (sealed, open) = (gc_access::Secret::new(sealed), gc_access::Secret::new(factor.secret.clone()));
+    ensure!(server.store().await?.replace_second_factor_secret(id, &sealed, &open).await?);
+    server.start_again().await?;
+    let again = stored(&server).await?;
+    ensure!(again.starts_with("sealed1:") && again != sealed.expose(), "it stayed as it was");
+    log_in(&server, &person, Some(&code(&factor.secret, 1)?)).await?.expect(200)?;
+    // Moved to another user's row it opens nothing.
+    let other = server.person("operator").await?;
+    let others = set(&other).await?;
+    let other_id: Uuid = other.id.parse()?;
+    let row = server.store().await?.user(other_id).await?.context("nobody")?;
+    let own = gc_access::Secret::new(row.mfa_secret.context("no secret")?);
+    server.store().await?.replace_second_factor_secret(other_id, &own, &gc_access::Secret::new(again)).await?;
+    for secret in [&factor.secret, &others.secret] {
+        let answer = log_in(&server, &other, Some(&code(secret, 1)?)).await?;
+        ensure!(answer.status == 500 && answer.error_code() == Some("INTERNAL_ERROR"), "{answer:?}");
+    }
+    Ok(())
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use gc_access::{Access, Permission, Role, Secret, SupportCode};
 use gc_store::{
-    AuditFilter, ConsentState, EndsLogins, Factor, NewAudit, NewCode, NewUser, SessionChange, SessionFilter, Status,
-    Store, StoreError, UserChange, UserRow,
+    AuditFilter, CodeFilter, CodeStatus, ConsentState, EndsLogins, Factor, NewAudit, NewCode, NewUser, SessionChange,
+    SessionFilter, Status, Store, StoreError, UserChange, UserFilter, UserRow,
 };
 use gc_tests::TestDatabase;
 use serde_json::json;
@@ -53,6 +53,9 @@ on_both!(
     logins_end_at_their_time => postgres_logins_end_at_their_time,
     second_factors_are_spent_once => postgres_second_factors_are_spent_once,
     invitations_are_there_once => postgres_invitations_are_there_once,
+    users_are_found_and_paged => postgres_users_are_found_and_paged,
+    lists_stand_still_while_rows_are_added => postgres_lists_stand_still_while_rows_are_added,
+    rights_that_were_looked_at_still_hold => postgres_rights_that_were_looked_at_still_hold,
     opening_again_changes_nothing => postgres_opening_again_changes_nothing,
 );
 
@@ -85,6 +88,21 @@ fn new_code(text: &str, by: Uuid) -> Result<NewCode> {
         note: Some("printer".to_owned()),
         expires_at: NOW + 900_000,
     })
+}
+
+/// The user names that a filter leaves, page by page.
+async fn names(store: &Store, filter: UserFilter) -> Result<Vec<String>> {
+    let mut filter = UserFilter { limit: filter.limit.max(1), ..filter };
+    let mut names = Vec::new();
+    loop {
+        let page = store.users(filter.clone()).await?;
+        ensure!(page.items.len() as u64 <= filter.limit, "too many on a page");
+        names.extend(page.items.into_iter().map(|(user, _)| user.username));
+        filter.after = page.next;
+        if filter.after.is_none() {
+            return Ok(names);
+        }
+    }
 }
 
 mod checks {
@@ -134,7 +152,7 @@ mod checks {
             }
         }
         ensure!(made == 1, "{made} first administrators");
-        ensure!(store.has_admin().await? && store.users().await?.len() == 1);
+        ensure!(store.has_admin().await? && names(&store, UserFilter::default()).await?.len() == 1);
         Ok(())
     }
 
@@ -224,12 +242,13 @@ mod checks {
         // A code that is due later than any lives is of a clock that was set back.
         let early = again.code.expires_at - LONGEST;
         ensure!(store.expire_codes("expired", early, LONGEST, early).await?.is_empty());
-        let listed = store.codes(Some(technician.id), 10).await?;
+        let of = |user| CodeFilter { created_by: Some(user), limit: 10, ..Default::default() };
+        let listed = store.codes(of(technician.id)).await?.items;
         ensure!(listed.len() == 2 && listed[0].status == "waiting" && listed[1].status == "expired", "{listed:?}");
         ensure!(store.expire_codes("expired", early - 1, LONGEST, early - 1).await? == [again.session.id]);
-        let listed = store.codes(Some(technician.id), 10).await?;
+        let listed = store.codes(of(technician.id)).await?.items;
         ensure!(listed.iter().all(|code| code.status == "expired"), "{listed:?}");
-        ensure!(store.codes(Some(Uuid::now_v7()), 10).await?.is_empty());
+        ensure!(store.codes(of(Uuid::now_v7())).await?.items.is_empty());
         Ok(())
     }
 
@@ -245,7 +264,8 @@ mod checks {
             );
             let (used, cancelled) = (used?.is_some(), cancelled?);
             ensure!(used != cancelled, "used: {used}, cancelled: {cancelled}");
-            let row = store.codes(None, 1).await?.pop().context("no code")?;
+            let row =
+                store.codes(CodeFilter { limit: 1, ..Default::default() }).await?.items.pop().context("no code")?;
             ensure!(row.status == if used { "consumed" } else { "cancelled" }, "{row:?}");
             ensure!(row.consumed_at.is_some() == used, "{row:?}");
         }
@@ -455,7 +475,8 @@ mod checks {
         let (one, two) =
             tokio::join!(store.invite(session, bob.id, ada.id, NOW), store.invite(session, bob.id, ada.id, NOW));
         ensure!(one? != two?, "one invitation, not two");
-        ensure!(store.invited(session).await? == [bob.id]);
+        let invited = store.invited(session, None, 10).await?.items;
+        ensure!(invited.iter().map(|user| user.id).eq([bob.id]), "{invited:?}");
         ensure!(!store.is_guest(session, bob.id).await?, "an invitation counts before consent");
         let accepted = SessionChange { accepted: Some(Some(Access::ViewOnly)), ..Default::default() };
         store.change_session(session, accepted).await?;
@@ -463,6 +484,109 @@ mod checks {
         ensure!(store.withdraw_invitation(session, bob.id).await?);
         ensure!(!store.withdraw_invitation(session, bob.id).await?);
         ensure!(!store.is_guest(session, bob.id).await?);
+        Ok(())
+    }
+
+    pub(super) async fn users_are_found_and_paged(store: Store) -> Result<()> {
+        // An order of code points, whatever the language of the database.
+        let sorted = ["Ada", "Zoë", "_root", "a_b", "a%b", "ädelheid", "élan", "日本"];
+        let mut expected: Vec<String> = sorted.iter().map(|name| name.to_lowercase()).collect();
+        expected.sort_unstable();
+        for name in sorted {
+            user(&store, name, if name == "Ada" { Role::Admin } else { Role::Viewer }).await?;
+        }
+        for limit in [1, 3, 200] {
+            let all = names(&store, UserFilter { limit, ..Default::default() }).await?;
+            let all: Vec<String> = all.iter().map(|name| name.to_lowercase()).collect();
+            ensure!(all == expected, "by {limit}: {all:?}");
+        }
+        let search = |text: &str| UserFilter { search: Some(text.to_owned()), ..Default::default() };
+        for (text, found) in [
+            ("ZOË", &["Zoë"][..]),
+            ("oë ün", &["Zoë"]),
+            ("a_b", &["a_b"]),
+            ("%", &["a%b"]),
+            ("\\", &[]),
+            ("ÄDEL", &["ädelheid"]),
+            ("日", &["日本"]),
+            ("' OR 1=1 --", &[]),
+        ] {
+            let names = names(&store, search(text)).await?;
+            ensure!(names == found, "{text}: {names:?}");
+        }
+        ensure!(names(&store, search("ünïcode")).await?.len() == sorted.len(), "shown names are not searched");
+        ensure!(names(&store, UserFilter { role: Some(Role::Admin), ..Default::default() }).await? == ["Ada"]);
+        let zoe = store.user_by_name("zoë").await?.context("no Zoë")?;
+        let change = UserChange { enabled: Some(false), display_name: Some("Quux".into()), ..Default::default() };
+        store.change_user(zoe.id, change).await?;
+        ensure!(names(&store, UserFilter { enabled: Some(false), ..Default::default() }).await? == ["Zoë"]);
+        ensure!(names(&store, search("QUUX")).await? == ["Zoë"] && names(&store, search("zoë")).await? == ["Zoë"]);
+        // Whom one can invite: enabled, not oneself, by part of a name.
+        let ada = store.user_by_name("ada").await?.context("no Ada")?;
+        user(&store, "client", Role::EndUser).await?;
+        let others = store.colleagues(ada.id, None, None, 200).await?.items;
+        ensure!(others.len() == sorted.len() - 2, "{others:?}");
+        ensure!(store.colleagues(ada.id, Some("ÉLAN"), None, 200).await?.items.len() == 1);
+        Ok(())
+    }
+
+    /// What is added, or goes, between two pages neither hides a row that was
+    /// there nor shows one twice.
+    pub(super) async fn lists_stand_still_while_rows_are_added(store: Store) -> Result<()> {
+        let ada = user(&store, "m-ada", Role::Operator).await?;
+        let symbols = "ABCDEFGHJKMNPQRSTUVWXYZ";
+        let mut made = Vec::new();
+        for symbol in symbols.chars().take(9) {
+            made.push(store.create_code(new_code(&format!("AAA-AAA-AA{symbol}"), ada.id)?, NOW).await?.code.id);
+        }
+        made.reverse();
+        let (mut seen, mut before) = (Vec::new(), None);
+        for symbol in symbols.chars().rev() {
+            let filter = CodeFilter { created_by: Some(ada.id), before, limit: 2, ..Default::default() };
+            let page = store.codes(filter).await?;
+            seen.extend(page.items.iter().map(|row| row.id));
+            before = page.next;
+            if before.is_none() {
+                break;
+            }
+            store.create_code(new_code(&format!("BBB-BBB-BB{symbol}"), ada.id)?, NOW).await?;
+        }
+        ensure!(seen == made, "{} of {}", seen.len(), made.len());
+        let waiting = CodeFilter { status: Some(CodeStatus::Consumed), limit: 10, ..Default::default() };
+        ensure!(store.codes(waiting).await?.items.is_empty());
+
+        for name in ["n-bob", "n-eve", "n-joe", "n-kim"] {
+            user(&store, name, Role::Viewer).await?;
+        }
+        let page = store.users(UserFilter { limit: 3, ..Default::default() }).await?;
+        let cursor = page.next.context("no more")?;
+        // The row that the cursor names goes, and others come on both sides.
+        let eve = store.user_by_name("n-eve").await?.context("no Eve")?;
+        let gone = UserChange { deleted_at: Some(NOW), enabled: Some(false), ..Default::default() };
+        user(&store, "root", Role::Admin).await?;
+        store.change_user(eve.id, gone).await?;
+        for name in ["a-new", "n-new"] {
+            user(&store, name, Role::Viewer).await?;
+        }
+        let rest = names(&store, UserFilter { after: Some(cursor), ..Default::default() }).await?;
+        ensure!(rest == ["n-joe", "n-kim", "n-new", "root"], "{rest:?}");
+        Ok(())
+    }
+
+    pub(super) async fn rights_that_were_looked_at_still_hold(store: Store) -> Result<()> {
+        user(&store, "root", Role::Admin).await?;
+        let ada = user(&store, "ada", Role::Operator).await?;
+        let looked_at = store.permissions(&ada).await?;
+        let promoted = UserChange { role: Some(Role::Admin), ..Default::default() };
+        store.change_user(ada.id, promoted).await?;
+        let disable =
+            UserChange { enabled: Some(false), only_if_rights: Some(looked_at.clone()), ..Default::default() };
+        let outcome = store.change_user(ada.id, disable.clone()).await;
+        ensure!(matches!(outcome, Err(StoreError::Changed)), "{outcome:?}");
+        ensure!(store.user(ada.id).await?.context("nobody")?.enabled, "it was done all the same");
+        let back = UserChange { role: Some(Role::Operator), ..Default::default() };
+        store.change_user(ada.id, back).await?;
+        ensure!(!store.change_user(ada.id, disable).await?.context("nobody")?.enabled);
         Ok(())
     }
 

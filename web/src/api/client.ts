@@ -4,6 +4,8 @@ import createClient from "openapi-fetch";
 import type { components, paths } from "./schema";
 
 export type User = components["schemas"]["User"];
+export type Role = components["schemas"]["RoleName"];
+export type Permission = components["schemas"]["PermissionName"];
 export type Session = components["schemas"]["Session"];
 export type Code = components["schemas"]["Code"];
 export type CreatedCode = components["schemas"]["CreatedCode"];

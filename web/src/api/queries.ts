@@ -67,7 +67,7 @@ export function useUsers(enabled: boolean) {
     queryFn: async () => {
       const all: User[] = [];
       for (let after: string | undefined; ;) {
-        const page = await answer(api.GET("/api/users", { params: { query: { after, limit: 200 } as unknown as undefined } }));
+        const page = await answer(api.GET("/api/users", { params: { query: { after, limit: 200 } } }));
         all.push(...page.items);
         if (!page.next) return all;
         after = page.next;

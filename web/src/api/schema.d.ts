@@ -160,6 +160,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/branding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the product presents itself here: for whoever is not logged in as well. */
+        get: operations["branding"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/changelog": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every version, newest first. */
+        get: operations["changelog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/codes": {
         parameters: {
             query?: never;
@@ -219,7 +253,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Those who can be invited to a session: enabled technicians and watchers. */
+        /**
+         * Those who can be invited to a session: enabled technicians and watchers,
+         *     oldest account first.
+         */
         get: operations["colleagues"];
         put?: never;
         post?: never;
@@ -281,6 +318,26 @@ export interface paths {
         get: operations["list_sessions"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End or remove up to 500 sessions, each as the single call would. One that
+         *     cannot be removed keeps no other from it.
+         */
+        post: operations["remove_sessions"];
         delete?: never;
         options?: never;
         head?: never;
@@ -461,7 +518,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All users. */
+        /** All users, by name. */
         get: operations["list_users"];
         put?: never;
         /** Create a user. */
@@ -507,10 +564,73 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The process is alive. */
+        get: operations["alive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everything in Prometheus' text format: to a scraper on this machine, and to
+         *     whoever has the permission `view_metrics`, such as by a token with this
+         *     scope. What a proxy has passed on comes from elsewhere.
+         */
+        get: operations["metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The server can serve: database and disk can be written to, and it is not
+         *     shutting down.
+         */
+        get: operations["ready"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @description How far access to a machine goes.
+         * @enum {string}
+         */
+        AccessName: "view_only" | "control";
         /**
          * @description What a person will be asked for.
          * @enum {string}
@@ -542,10 +662,25 @@ export interface components {
             /** @description The viewer's shown name at that time. */
             viewer_name?: string | null;
         };
+        /** @description How the product presents itself here. */
+        Branding: {
+            /** @description Company name; empty where none was set. */
+            organization: string;
+            product: string;
+        };
+        /** @description One event of the stream, as the description has it. */
+        Change: {
+            /** @description JSON: `{"id": …}` of a session, or `{}`. */
+            data: string;
+            event: components["schemas"]["ChangeKind"];
+        };
+        /** @enum {string} */
+        ChangeKind: "session" | "resync";
         /** @description A new password for oneself. */
         ChangePassword: {
+            /** Format: password */
             current_password: string;
-            /** @description At least 10 characters. */
+            /** Format: password */
             new_password: string;
         };
         /**
@@ -553,33 +688,58 @@ export interface components {
          *     and null is the beginning's value.
          */
         ChangeSettings: {
+            /** @description Said below the question whether to allow a session. */
             consent_message?: string | null;
-            /** Format: int32 */
+            /**
+             * Format: int32
+             * @description Most viewers of one session.
+             */
             most_viewers?: number | null;
+            /** @description Said in the notice that stays on the screen. */
             notice_message?: string | null;
+            /**
+             * @description Company name, as the person being helped reads it.
+             * @example Acme Support
+             */
             organization?: string | null;
+            /**
+             * @description Address under which people reach this server, without a path.
+             * @example https://support.example.com
+             */
             public_url?: string | null;
-            /** Format: int32 */
+            /**
+             * Format: int32
+             * @description After so many hours a session ends.
+             */
             session_hours?: number | null;
+            /** @description Whether several viewers may control at once. */
             several_controllers?: boolean | null;
+            /** @description Addresses or networks of proxies whose forwarded header is believed, such as 192.0.2.7 or 10.0.0.0/8. */
             trusted_proxies?: string[] | null;
-            /** Format: int32 */
+            /**
+             * Format: int32
+             * @description After so many minutes without a viewer a session ends.
+             */
             unwatched_minutes?: number | null;
         };
         /** @description What to change; what is left out stays. */
         ChangeUser: {
+            /** @example Ada Lovelace */
             display_name?: string | null;
             enabled?: boolean | null;
-            /** @description A new password; the user has to choose another at next login. */
+            /**
+             * Format: password
+             * @description A new password; the user has to choose another at next login.
+             */
             password?: string | null;
             /** @description Replaces all permissions beside the role's. */
-            permissions?: string[] | null;
+            permissions?: components["schemas"]["PermissionName"][] | null;
             /**
              * @description True takes the second factor away, for whoever has lost the device and
              *     the recovery codes.
              */
             reset_second_factor?: boolean;
-            role?: string | null;
+            role?: components["schemas"]["RoleName"] | null;
         };
         /** @description A code, as its creator sees it. */
         Code: {
@@ -593,15 +753,24 @@ export interface components {
             expires_at: string;
             /** Format: uuid */
             session_id: string;
-            /** @description `waiting`, `consumed`, `cancelled` or `expired`. */
-            status: string;
+            status: components["schemas"]["CodeState"];
         };
+        /**
+         * @description Where a support code stands.
+         * @enum {string}
+         */
+        CodeState: "waiting" | "consumed" | "cancelled" | "expired";
         /** @description Somebody who can be invited. */
         Colleague: {
             display_name: string;
             /** Format: uuid */
             id: string;
         };
+        /**
+         * @description Whether the person agreed.
+         * @enum {string}
+         */
+        ConsentName: "not_required" | "pending" | "granted" | "denied";
         /** @description A code to create. */
         CreateCode: {
             access: components["schemas"]["Asked"];
@@ -615,27 +784,40 @@ export interface components {
              * @description Days until it expires, 1 to 730; null: until it is revoked.
              */
             expires_in_days?: number | null;
-            /** @description What it is for, in the owner's words. */
+            /**
+             * @description What it is for, in the owner's words.
+             * @example nightly report
+             */
             name: string;
             /** @description Permissions that it carries: at least one, none that its owner lacks. */
-            scopes: string[];
+            scopes: components["schemas"]["PermissionName"][];
         };
         /** @description A user to create. */
         CreateUser: {
+            /**
+             * @description Shown to people; the user name where there is none.
+             * @example Ada Lovelace
+             */
             display_name?: string | null;
             /** @description Whether they must choose another password first; yes unless said. */
             must_change_password?: boolean | null;
-            /** @description At least 10 characters; the user has to choose another at first login. */
+            /**
+             * Format: password
+             * @description The user has to choose another at first login, unless said otherwise.
+             */
             password: string;
             /** @description Beside the role's. */
-            permissions?: string[];
-            /** @description `admin`, `operator`, `viewer` or `end_user`. */
-            role: string;
+            permissions?: components["schemas"]["PermissionName"][];
+            role: components["schemas"]["RoleName"];
+            /** @example ada */
             username: string;
         };
         /** @description A code that was created. */
         CreatedCode: {
-            /** @description To be read out: three groups of three. */
+            /**
+             * @description To be read out: three groups of three.
+             * @example ABC-DEF-GHJ
+             */
             code: string;
             /** Format: date-time */
             expires_at: string;
@@ -644,21 +826,36 @@ export interface components {
         };
         /** @description A token that was made. */
         CreatedToken: {
-            /** @description Shown this once. */
+            /** @description Begins with `pat_`. Shown this once. */
             secret: string;
             token: components["schemas"]["Token"];
         };
-        /** @description What a failed call answers. */
+        /**
+         * @description Why a session ended.
+         * @enum {string}
+         */
+        EndReasonName: "denied" | "timed_out" | "expired" | "cancelled" | "closed_by_person" | "closed_by_technician" | "agent_lost" | "removed" | "expired";
+        /** @description What every failed call answers. */
         ErrorBody: {
-            /** @description For people; may change. */
+            /**
+             * @description For people; may change.
+             * @example You may not do this.
+             */
             detail: string;
-            /** @description Stable, for programs. */
+            /**
+             * @description Stable, for programs.
+             * @example FORBIDDEN
+             */
             error_code: string;
-            /** @description Also in the `x-request-id` header and in the server's log. */
+            /**
+             * @description Also in the `x-request-id` header and in the server's log.
+             * @example 019e9f3f4d5b7c63b1c0f4e2a7d86b10
+             */
             request_id: string;
             /**
              * Format: int32
              * @description The HTTP status.
+             * @example 403
              */
             status_code: number;
         };
@@ -700,7 +897,7 @@ export interface components {
                 /** @description The viewer's shown name at that time. */
                 viewer_name?: string | null;
             }[];
-            /** @description Give it back as `after` for what follows. */
+            /** @description Give it back as `after` for what follows; null at the end. */
             next?: string | null;
         };
         /** @description A part of a list. */
@@ -716,10 +913,9 @@ export interface components {
                 expires_at: string;
                 /** Format: uuid */
                 session_id: string;
-                /** @description `waiting`, `consumed`, `cancelled` or `expired`. */
-                status: string;
+                status: components["schemas"]["CodeState"];
             }[];
-            /** @description Give it back as `after` for what follows. */
+            /** @description Give it back as `after` for what follows; null at the end. */
             next?: string | null;
         };
         /** @description A part of a list. */
@@ -729,7 +925,7 @@ export interface components {
                 /** Format: uuid */
                 id: string;
             }[];
-            /** @description Give it back as `after` for what follows. */
+            /** @description Give it back as `after` for what follows; null at the end. */
             next?: string | null;
         };
         /** @description A part of a list. */
@@ -739,20 +935,35 @@ export interface components {
                 /** Format: uuid */
                 user_id: string;
             }[];
-            /** @description Give it back as `after` for what follows. */
+            /** @description Give it back as `after` for what follows; null at the end. */
+            next?: string | null;
+        };
+        /** @description A part of a list. */
+        List_Release: {
+            items: {
+                /** @description In Markdown, an entry each. */
+                changes: string[];
+                /**
+                 * Format: date
+                 * @description The day it came out, where it has.
+                 */
+                date?: string | null;
+                /** @description The version, or `Unreleased`. */
+                version: string;
+            }[];
+            /** @description Give it back as `after` for what follows; null at the end. */
             next?: string | null;
         };
         /** @description A part of a list. */
         List_Session: {
             items: {
-                accepted_access?: string | null;
-                /** @description `not_required`, `pending`, `granted` or `denied`. */
-                consent_state: string;
+                accepted_access?: components["schemas"]["AccessName"] | null;
+                consent_state: components["schemas"]["ConsentName"];
                 /** Format: date-time */
                 created_at: string;
                 /** Format: uuid */
                 created_by?: string | null;
-                end_reason?: string | null;
+                end_reason?: components["schemas"]["EndReasonName"] | null;
                 /** Format: date-time */
                 ended_at?: string | null;
                 /** Format: uuid */
@@ -760,18 +971,16 @@ export interface components {
                 is_managed: boolean;
                 machine?: components["schemas"]["Machine"] | null;
                 note?: string | null;
-                /** @description `view_only` or `control`: what was asked for, and what was accepted. */
-                requested_access: string;
-                /** @description `standalone`, `gururmm` or `end_user`. */
-                source: string;
+                /** @description What was asked for. */
+                requested_access: components["schemas"]["AccessName"];
+                source: components["schemas"]["SourceName"];
                 /** Format: date-time */
                 started_at?: string | null;
-                /** @description `waiting`, `pending`, `live`, `suspended` or `ended`. */
-                state: string;
+                state: components["schemas"]["SessionState"];
                 technician_name: string;
                 viewers: components["schemas"]["Watching"][];
             }[];
-            /** @description Give it back as `after` for what follows. */
+            /** @description Give it back as `after` for what follows; null at the end. */
             next?: string | null;
         };
         /** @description A part of a list. */
@@ -794,9 +1003,9 @@ export interface components {
                 last_used_at?: string | null;
                 name: string;
                 /** @description Permissions that it carries, as far as its owner has them. */
-                scopes: string[];
+                scopes: components["schemas"]["PermissionName"][];
             }[];
-            /** @description Give it back as `after` for what follows. */
+            /** @description Give it back as `after` for what follows; null at the end. */
             next?: string | null;
         };
         /** @description A part of a list. */
@@ -812,14 +1021,13 @@ export interface components {
                 last_login_at?: string | null;
                 must_change_password: boolean;
                 /** @description What they may do, by name. */
-                permissions: string[];
-                /** @description `admin`, `operator`, `viewer` or `end_user`. */
-                role: string;
+                permissions: components["schemas"]["PermissionName"][];
+                role: components["schemas"]["RoleName"];
                 /** @description Whether a one-time code is due beside the password. */
                 second_factor: boolean;
                 username: string;
             }[];
-            /** @description Give it back as `after` for what follows. */
+            /** @description Give it back as `after` for what follows; null at the end. */
             next?: string | null;
         };
         /** @description A login. */
@@ -837,7 +1045,9 @@ export interface components {
              *     with `OTP_REQUIRED`.
              */
             otp?: string | null;
+            /** Format: password */
             password: string;
+            /** @example ada */
             username: string;
         };
         /** @description The machine at the other end. */
@@ -849,17 +1059,21 @@ export interface components {
         };
         /** @description A viewer token. */
         Minted: {
-            /** @description `view_only` or `control`; the token itself says it too. */
-            access: string;
+            /** @description The token itself says it too. */
+            access: components["schemas"]["AccessName"];
             /** Format: date-time */
             expires_at: string;
             token: string;
             websocket_url: string;
         };
+        /**
+         * @description What a user may do.
+         * @enum {string}
+         */
+        PermissionName: "view" | "control" | "transfer" | "create_codes" | "manage_machines" | "manage_users" | "manage_sites" | "manage_keys" | "manage_sessions" | "view_audit" | "manage_settings" | "view_metrics";
         /** @description What the person sees before they start anything. */
         Preview: {
-            /** @description What the person will be asked for: `view` or `control`. */
-            access?: string | null;
+            access?: components["schemas"]["Asked"] | null;
             /** Format: date-time */
             expires_at?: string | null;
             organization?: string | null;
@@ -880,20 +1094,53 @@ export interface components {
         RecoveryCodes: {
             recovery_codes: string[];
         };
+        /** @description One version, and what it brought. */
+        Release: {
+            /** @description In Markdown, an entry each. */
+            changes: string[];
+            /**
+             * Format: date
+             * @description The day it came out, where it has.
+             */
+            date?: string | null;
+            /** @description The version, or `Unreleased`. */
+            version: string;
+        };
+        /** @description What became of one of them. */
+        Removal: {
+            /** @description Why it was not, as the single call would say it: `NOT_FOUND`, `FORBIDDEN`, `DATABASE_UNAVAILABLE`. */
+            error_code?: string | null;
+            /** Format: uuid */
+            id: string;
+            removed: boolean;
+        };
+        /** @description What became of each, in the order of the call. */
+        Removals: {
+            items: components["schemas"]["Removal"][];
+        };
         /** @description Who it is. */
         RemoveSecondFactor: {
+            /** Format: password */
             current_password: string;
         };
+        /** @description Which sessions to remove. */
+        RemoveSessions: {
+            ids: string[];
+        };
+        /**
+         * @description What a user is.
+         * @enum {string}
+         */
+        RoleName: "admin" | "operator" | "viewer" | "end_user";
         /** @description One session. */
         Session: {
-            accepted_access?: string | null;
-            /** @description `not_required`, `pending`, `granted` or `denied`. */
-            consent_state: string;
+            accepted_access?: components["schemas"]["AccessName"] | null;
+            consent_state: components["schemas"]["ConsentName"];
             /** Format: date-time */
             created_at: string;
             /** Format: uuid */
             created_by?: string | null;
-            end_reason?: string | null;
+            end_reason?: components["schemas"]["EndReasonName"] | null;
             /** Format: date-time */
             ended_at?: string | null;
             /** Format: uuid */
@@ -901,98 +1148,89 @@ export interface components {
             is_managed: boolean;
             machine?: components["schemas"]["Machine"] | null;
             note?: string | null;
-            /** @description `view_only` or `control`: what was asked for, and what was accepted. */
-            requested_access: string;
-            /** @description `standalone`, `gururmm` or `end_user`. */
-            source: string;
+            /** @description What was asked for. */
+            requested_access: components["schemas"]["AccessName"];
+            source: components["schemas"]["SourceName"];
             /** Format: date-time */
             started_at?: string | null;
-            /** @description `waiting`, `pending`, `live`, `suspended` or `ended`. */
-            state: string;
+            state: components["schemas"]["SessionState"];
             technician_name: string;
             viewers: components["schemas"]["Watching"][];
         };
+        /**
+         * @description Where a session stands.
+         * @enum {string}
+         */
+        SessionState: "waiting" | "pending" | "live" | "suspended" | "ended";
         /** @description The proposal, and that it is in the authenticator. */
         SetSecondFactor: {
+            /** Format: password */
             current_password: string;
             /** @description The code that the authenticator shows. */
             otp: string;
             /** @description The proposed secret. */
             secret: string;
         };
-        /** @description Settings. What is left out is as it was at the beginning. */
-        Settings: {
+        /** @description What holds. */
+        SettingsNow: {
             /**
-             * @description Said below the question whether to allow a session, at most 300 characters; `{{technician_name}}` and
-             *     `{{company}}` stand for what they say.
-             * @default
+             * @description Said below the question whether to allow a session; `{{technician_name}}` and `{{company}}` stand for what they
+             *     say.
              */
             consent_message: string;
+            /** @description Settings that an option of the server's start holds: they are changed there. */
+            fixed: string[];
             /**
              * Format: int32
-             * @description Most viewers of one session, 1 to 16.
-             * @default 16
+             * @description Most viewers of one session.
              */
             most_viewers: number;
-            /**
-             * @description Said in the notice that stays on the screen, at most 300 characters; `{{company}}` stands for the company.
-             * @default
-             */
+            /** @description Said in the notice that stays on the screen; `{{company}}` stands for the company. */
             notice_message: string;
-            /**
-             * @description Company name, as the person being helped reads it.
-             * @default
-             */
+            /** @description Company name, as the person being helped reads it. */
             organization: string;
-            /**
-             * @description Address under which people reach this server; without it the one that it listens on.
-             * @default null
-             */
-            public_url: string | null;
+            /** @description Address under which people reach this server; without it the one that it listens on. */
+            public_url?: string | null;
             /**
              * Format: int32
-             * @description After so many hours a session ends, 1 to 168; without it never.
-             * @default null
+             * @description After so many hours a session ends; without it never.
              */
-            session_hours: number | null;
-            /**
-             * @description Whether several viewers may control at once; else the last to ask takes over.
-             * @default false
-             */
+            session_hours?: number | null;
+            /** @description Whether several viewers may control at once; else the last to ask takes over. */
             several_controllers: boolean;
-            /**
-             * @description Addresses or networks of proxies whose forwarded header is believed.
-             * @default []
-             */
+            /** @description Addresses or networks of proxies whose forwarded header is believed. */
             trusted_proxies: string[];
             /**
              * Format: int32
-             * @description After so many minutes without a viewer a session ends, 1 to 1440; without it never.
-             * @default null
+             * @description After so many minutes without a viewer a session ends; without it never.
              */
-            unwatched_minutes: number | null;
-        };
-        /** @description What holds. */
-        SettingsNow: components["schemas"]["Settings"] & {
-            /** @description Settings that an option of the server's start holds: they are changed there. */
-            fixed: string[];
+            unwatched_minutes?: number | null;
             /** @description The address that links are made with. */
             url: string;
         };
         /** @description The first administrator. */
         Setup: {
-            /** @description Shown to people; the user name where there is none. */
+            /**
+             * @description Shown to people; the user name where there is none.
+             * @example Ada Lovelace
+             */
             display_name?: string | null;
-            /** @description At least 10 characters. */
+            /** Format: password */
             password: string;
             /** @description From the link that the server printed. */
             token: string;
+            /** @example ada */
             username: string;
         };
         /** @description Whether this server still waits for its first administrator. */
         SetupState: {
             open: boolean;
         };
+        /**
+         * @description Where a session came from.
+         * @enum {string}
+         */
+        SourceName: "standalone" | "gururmm" | "end_user";
         /** @description A token, without its secret. */
         Token: {
             /** Format: date-time */
@@ -1012,7 +1250,7 @@ export interface components {
             last_used_at?: string | null;
             name: string;
             /** @description Permissions that it carries, as far as its owner has them. */
-            scopes: string[];
+            scopes: components["schemas"]["PermissionName"][];
         };
         /** @description A user, as others see them. */
         User: {
@@ -1026,9 +1264,8 @@ export interface components {
             last_login_at?: string | null;
             must_change_password: boolean;
             /** @description What they may do, by name. */
-            permissions: string[];
-            /** @description `admin`, `operator`, `viewer` or `end_user`. */
-            role: string;
+            permissions: components["schemas"]["PermissionName"][];
+            role: components["schemas"]["RoleName"];
             /** @description Whether a one-time code is due beside the password. */
             second_factor: boolean;
             username: string;
@@ -1043,8 +1280,7 @@ export interface components {
         };
         /** @description Somebody who looks on. */
         Watching: {
-            /** @description `view_only` or `control`. */
-            access: string;
+            access: components["schemas"]["AccessName"];
             in_control: boolean;
             name: string;
             /** Format: date-time */
@@ -1055,7 +1291,217 @@ export interface components {
             viewer: number;
         };
     };
-    responses: never;
+    responses: {
+        /** @description `FORBIDDEN`: not permitted. `CROSS_ORIGIN`: a write by cookie from another site. `PASSWORD_CHANGE_REQUIRED`: the user has to choose a password first. `LOGIN_REQUIRED`: this is for people who have logged in, not for tokens. */
+        Forbidden: {
+            headers: {
+                /** @description The request's id, as the server's log has it. */
+                "x-request-id"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "detail": "You may not do this.",
+                 *       "error_code": "FORBIDDEN",
+                 *       "request_id": "019e9f3f4d5b7c63b1c0f4e2a7d86b10",
+                 *       "status_code": 403
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `INTERNAL_ERROR`: a fault of the server; its log has the request id. */
+        InternalError: {
+            headers: {
+                /** @description The request's id, as the server's log has it. */
+                "x-request-id"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "detail": "Something went wrong on the server.",
+                 *       "error_code": "INTERNAL_ERROR",
+                 *       "request_id": "019e9f3f4d5b7c63b1c0f4e2a7d86b10",
+                 *       "status_code": 500
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `INVALID_QUERY`: a query value is unknown, out of bounds, or of another form. */
+        InvalidQuery: {
+            headers: {
+                /** @description The request's id, as the server's log has it. */
+                "x-request-id"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "detail": "limit is 1 to 200.",
+                 *       "error_code": "INVALID_QUERY",
+                 *       "request_id": "019e9f3f4d5b7c63b1c0f4e2a7d86b10",
+                 *       "status_code": 400
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `INVALID_REQUEST`: the body is JSON and not what this call takes; unknown fields are refused. */
+        InvalidRequest: {
+            headers: {
+                /** @description The request's id, as the server's log has it. */
+                "x-request-id"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "detail": "A name has 1 to 100 characters.",
+                 *       "error_code": "INVALID_REQUEST",
+                 *       "request_id": "019e9f3f4d5b7c63b1c0f4e2a7d86b10",
+                 *       "status_code": 422
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `MALFORMED_JSON`: the body is no JSON. `BAD_REQUEST`: it could not be read. */
+        MalformedBody: {
+            headers: {
+                /** @description The request's id, as the server's log has it. */
+                "x-request-id"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "detail": "The body is not valid JSON.",
+                 *       "error_code": "MALFORMED_JSON",
+                 *       "request_id": "019e9f3f4d5b7c63b1c0f4e2a7d86b10",
+                 *       "status_code": 400
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `NOT_FOUND`: there is none, or not for this caller; also where an id is none by its form. */
+        NotFound: {
+            headers: {
+                /** @description The request's id, as the server's log has it. */
+                "x-request-id"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "detail": "There is no such session.",
+                 *       "error_code": "NOT_FOUND",
+                 *       "request_id": "019e9f3f4d5b7c63b1c0f4e2a7d86b10",
+                 *       "status_code": 404
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `REQUEST_TIMEOUT`: the body was not there within 15 seconds. */
+        RequestTimeout: {
+            headers: {
+                /** @description The request's id, as the server's log has it. */
+                "x-request-id"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "detail": "The body took too long to arrive.",
+                 *       "error_code": "REQUEST_TIMEOUT",
+                 *       "request_id": "019e9f3f4d5b7c63b1c0f4e2a7d86b10",
+                 *       "status_code": 408
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `TOO_LARGE`: a body has at most 64 KiB. */
+        TooLarge: {
+            headers: {
+                /** @description The request's id, as the server's log has it. */
+                "x-request-id"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "detail": "The body is too large.",
+                 *       "error_code": "TOO_LARGE",
+                 *       "request_id": "019e9f3f4d5b7c63b1c0f4e2a7d86b10",
+                 *       "status_code": 413
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `UNAUTHORIZED`: no credential, or one that does not hold. */
+        Unauthorized: {
+            headers: {
+                /** @description The request's id, as the server's log has it. */
+                "x-request-id"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "detail": "Log in to do this.",
+                 *       "error_code": "UNAUTHORIZED",
+                 *       "request_id": "019e9f3f4d5b7c63b1c0f4e2a7d86b10",
+                 *       "status_code": 401
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `DATABASE_UNAVAILABLE`: the database does not answer. */
+        Unavailable: {
+            headers: {
+                /** @description The request's id, as the server's log has it. */
+                "x-request-id"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "detail": "The database is not available. Try again in a moment.",
+                 *       "error_code": "DATABASE_UNAVAILABLE",
+                 *       "request_id": "019e9f3f4d5b7c63b1c0f4e2a7d86b10",
+                 *       "status_code": 503
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description `UNSUPPORTED_MEDIA_TYPE`: the body is not declared to be JSON. */
+        UnsupportedMediaType: {
+            headers: {
+                /** @description The request's id, as the server's log has it. */
+                "x-request-id"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "detail": "Send the body as application/json.",
+                 *       "error_code": "UNSUPPORTED_MEDIA_TYPE",
+                 *       "request_id": "019e9f3f4d5b7c63b1c0f4e2a7d86b10",
+                 *       "status_code": 415
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+    };
     parameters: never;
     requestBodies: never;
     headers: never;
@@ -1066,7 +1512,10 @@ export interface operations {
     list_audit: {
         parameters: {
             query?: {
-                /** @description Only of this name. */
+                /**
+                 * @description Only of this name.
+                 * @example login
+                 */
                 event?: string;
                 /** @description Only of this session. */
                 session_id?: string;
@@ -1078,7 +1527,7 @@ export interface operations {
                 until?: string;
                 /** @description The `next` of the page before. */
                 after?: number;
-                /** @description At most so many, 1 to 200; 50 without it. */
+                /** @description At most so many. */
                 limit?: number;
             };
             header?: never;
@@ -1087,44 +1536,31 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description A page. */
             200: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["List_AuditEvent"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            400: components["responses"]["InvalidQuery"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     export_audit: {
         parameters: {
             query?: {
-                /** @description Only of this name. */
+                /**
+                 * @description Only of this name.
+                 * @example login
+                 */
                 event?: string;
                 /** @description Only of this session. */
                 session_id?: string;
@@ -1134,10 +1570,6 @@ export interface operations {
                 since?: string;
                 /** @description Before this time (RFC 3339). */
                 until?: string;
-                /** @description The `next` of the page before. */
-                after?: number;
-                /** @description At most so many, 1 to 200; 50 without it. */
-                limit?: number;
             };
             header?: never;
             path?: never;
@@ -1145,38 +1577,24 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The table, with a line of names. */
             200: {
                 headers: {
+                    /** @description A name for the file. */
+                    "content-disposition"?: string;
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "text/csv": string;
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            400: components["responses"]["InvalidQuery"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     change_password: {
@@ -1192,44 +1610,57 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Changed. */
             204: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            400: components["responses"]["MalformedBody"];
+            401: components["responses"]["Unauthorized"];
+            /** @description `WRONG_PASSWORD`: the current password is wrong. `CROSS_ORIGIN`, `LOGIN_REQUIRED`: as everywhere. */
             403: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `WEAK_PASSWORD`, or `INVALID_REQUEST` as everywhere. */
             422: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description `RATE_LIMITED`: wait for as long as `Retry-After` says. */
             429: {
                 headers: {
+                    /** @description Seconds to wait. */
+                    "retry-after"?: number;
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     login: {
@@ -1245,30 +1676,50 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Logged in. */
             200: {
                 headers: {
+                    /** @description The same token, for browsers. */
+                    "set-cookie"?: string;
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["LoggedIn"];
                 };
             };
+            400: components["responses"]["MalformedBody"];
+            /** @description `LOGIN_FAILED`: name or password are wrong. `OTP_REQUIRED`: a code is due as well. `OTP_INVALID`: it is not the one that is due. */
             401: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["InvalidRequest"];
+            /** @description `RATE_LIMITED`: wait for as long as `Retry-After` says. */
             429: {
                 headers: {
+                    /** @description Seconds to wait. */
+                    "retry-after"?: number;
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     logout: {
@@ -1280,20 +1731,21 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The login is gone. */
             204: {
                 headers: {
+                    /** @description Takes the cookie away. */
+                    "set-cookie"?: string;
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     me: {
@@ -1305,22 +1757,21 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The user, with what the credential carries. */
             200: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     set_second_factor: {
@@ -1336,46 +1787,59 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Set. The codes are shown this once. */
             200: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["RecoveryCodes"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            400: components["responses"]["MalformedBody"];
+            401: components["responses"]["Unauthorized"];
+            /** @description `WRONG_PASSWORD`: the current password is wrong. `CROSS_ORIGIN`, `LOGIN_REQUIRED`: as everywhere. */
             403: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `OTP_INVALID`: the code is not the one that is due. `INVALID_REQUEST`: as everywhere. */
             422: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description `RATE_LIMITED`: wait for as long as `Retry-After` says. */
             429: {
                 headers: {
+                    /** @description Seconds to wait. */
+                    "retry-after"?: number;
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     propose_second_factor: {
@@ -1387,30 +1851,21 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description A secret that is good for nothing yet. */
             200: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Proposal"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     remove_second_factor: {
@@ -1426,39 +1881,50 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Removed. */
             204: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            400: components["responses"]["MalformedBody"];
+            401: components["responses"]["Unauthorized"];
+            /** @description `WRONG_PASSWORD`: the current password is wrong. `CROSS_ORIGIN`, `LOGIN_REQUIRED`: as everywhere. */
             403: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["InvalidRequest"];
+            /** @description `RATE_LIMITED`: wait for as long as `Retry-After` says. */
             429: {
                 headers: {
+                    /** @description Seconds to wait. */
+                    "retry-after"?: number;
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    list_codes: {
+    branding: {
         parameters: {
             query?: never;
             header?: never;
@@ -1467,30 +1933,77 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Names. */
             200: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Branding"];
+                };
+            };
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    changelog: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Release"];
+                };
+            };
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_codes: {
+        parameters: {
+            query?: {
+                /** @description Only those that stand so. */
+                status?: components["schemas"]["CodeState"];
+                /** @description The `next` of the page before. */
+                after?: string;
+                /** @description At most so many. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["List_Code"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            400: components["responses"]["InvalidQuery"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     create_code: {
@@ -1506,38 +2019,26 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Created. */
             201: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["CreatedCode"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            400: components["responses"]["MalformedBody"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["InvalidRequest"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     cancel_code: {
@@ -1545,50 +2046,41 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The code, with or without dashes, upper or lower case
+                 * @example ABC-DEF-GHJ
+                 */
                 code: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Taken back; its session has ended. */
             204: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description `CODE_USED`: somebody has used it in this moment. */
             409: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     validate_code: {
@@ -1596,63 +2088,77 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The code, with or without dashes, upper or lower case
+                 * @example ABC-DEF-GHJ
+                 */
                 code: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description What is known of it; `valid` is false for what is no code as well. */
             200: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Preview"];
                 };
             };
+            404: components["responses"]["NotFound"];
+            /** @description `RATE_LIMITED`: too many in a minute, or too many wrong ones in a row. Wait for as long as `Retry-After` says. */
             429: {
                 headers: {
+                    /** @description Seconds to wait. */
+                    "retry-after"?: number;
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     colleagues: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only those whose user name or shown name has this in it, upper or lower case. */
+                q?: string;
+                /** @description The `next` of the page before. */
+                after?: string;
+                /** @description At most so many. */
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A page. */
             200: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["List_Colleague"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            400: components["responses"]["InvalidQuery"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     download: {
@@ -1660,28 +2166,29 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                os: string;
+                /** @description For which system */
+                os: "windows" | "linux";
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description The program, or the archive with it. */
             200: {
                 headers: {
+                    "content-disposition"?: string;
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/octet-stream": unknown;
+                    "application/vnd.microsoft.portable-executable": number[];
+                    "application/gzip": number[];
                 };
             };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            404: components["responses"]["NotFound"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     events: {
@@ -1693,40 +2200,33 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The stream; it ends with the login. */
             200: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": components["schemas"]["Change"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_sessions: {
         parameters: {
             query?: {
-                /** @description `open` or `ended`; both without it. */
-                state?: string;
+                /** @description Only those that go on, or only those that are over. */
+                state?: "open" | "ended";
+                /** @description Only those that this user created. */
+                created_by?: string;
                 /** @description The `next` of the page before. */
                 after?: string;
-                /** @description At most so many, 1 to 200; 50 without it. */
+                /** @description At most so many. */
                 limit?: number;
             };
             header?: never;
@@ -1735,38 +2235,57 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description A page. */
             200: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["List_Session"];
                 };
             };
-            400: {
+            400: components["responses"]["InvalidQuery"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    remove_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RemoveSessions"];
+            };
+        };
+        responses: {
+            /** @description What became of each. */
+            200: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorBody"];
+                    "application/json": components["schemas"]["Removals"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            400: components["responses"]["MalformedBody"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["InvalidRequest"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_session: {
@@ -1774,44 +2293,29 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The session's id */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description The session. */
             200: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     remove_session: {
@@ -1819,79 +2323,63 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The session's id */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Ended, and out of the lists where an administrator did it. */
             204: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_invitations: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The `next` of the page before. */
+                after?: string;
+                /** @description At most so many. */
+                limit?: number;
+            };
             header?: never;
             path: {
+                /** @description The session's id */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A page. */
             200: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["List_Invited"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            400: components["responses"]["InvalidQuery"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     invite: {
@@ -1899,6 +2387,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The session's id */
                 id: string;
             };
             cookie?: never;
@@ -1909,52 +2398,36 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Invited, now or before. */
             204: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            400: components["responses"]["MalformedBody"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            /** @description `SESSION_ENDED`: it is over. `CANNOT_BE_INVITED`: there is no such user, or they may not look on. */
             409: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["InvalidRequest"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     withdraw_invitation: {
@@ -1962,43 +2435,29 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The session's id */
                 id: string;
+                /** @description Who was invited */
                 user_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Withdrawn. */
             204: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     request_control: {
@@ -2006,58 +2465,51 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The session's id */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description The person is being asked. */
             202: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description `SESSION_NOT_LIVE`, `ALREADY_ASKING`, or `ALREADY_ACCEPTED`. */
             409: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description `JUST_REFUSED`: the person has said no within the last half minute. */
             429: {
                 headers: {
+                    /** @description Seconds to wait. */
+                    "retry-after"?: number;
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     mint_viewer_token: {
@@ -2065,52 +2517,40 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The session's id */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A token, to be used within its time. */
             200: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Minted"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description `CONSENT_PENDING`: the person has not accepted. `SESSION_ENDED`: it is over. */
             409: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     settings: {
@@ -2122,30 +2562,21 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description The settings. */
             200: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SettingsNow"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     change_settings: {
@@ -2161,46 +2592,37 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The settings as they are now. */
             200: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SettingsNow"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            400: components["responses"]["MalformedBody"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["RequestTimeout"];
+            /** @description `FIXED_BY_OPTION`: an option of the server's start holds it. */
             409: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["InvalidRequest"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     setup_state: {
@@ -2212,22 +2634,30 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Set-up is open. */
             200: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SetupState"];
                 };
             };
+            /** @description `NOT_FOUND`: set-up is done. */
             404: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     setup: {
@@ -2243,46 +2673,69 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The administrator. */
             201: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["User"];
                 };
             };
+            400: components["responses"]["MalformedBody"];
+            /** @description `SETUP_TOKEN_INVALID`: not the token that the server printed last. */
             401: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description `NOT_FOUND`: set-up is done. */
             404: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `WEAK_PASSWORD`, or `INVALID_REQUEST` as everywhere. */
             422: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description `RATE_LIMITED`: wait for as long as `Retry-After` says. */
             429: {
                 headers: {
+                    /** @description Seconds to wait. */
+                    "retry-after"?: number;
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_tokens: {
@@ -2290,6 +2743,10 @@ export interface operations {
             query?: {
                 /** @description Another user's, for whoever manages users; one's own without it. */
                 user_id?: string;
+                /** @description The `next` of the page before. */
+                after?: string;
+                /** @description At most so many. */
+                limit?: number;
             };
             header?: never;
             path?: never;
@@ -2297,46 +2754,33 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description A page. */
             200: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["List_Token"];
                 };
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            400: components["responses"]["InvalidQuery"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND`: there is no such user. */
             404: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     create_token: {
@@ -2352,46 +2796,37 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Made. The secret is shown this once. */
             201: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["CreatedToken"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            400: components["responses"]["MalformedBody"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["RequestTimeout"];
+            /** @description `TOO_MANY_TOKENS`: one has at most 50 that hold. */
             409: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["InvalidRequest"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     revoke_token: {
@@ -2399,77 +2834,65 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The token's id */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Revoked, now or before. */
             204: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_users: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only those whose user name or shown name has this in it, upper or lower case. */
+                q?: string;
+                /** @description Only those of this role. */
+                role?: components["schemas"]["RoleName"];
+                /** @description Only those who may log in, or only those who may not. */
+                enabled?: boolean;
+                /** @description The `next` of the page before: a user name; what follows comes after it. */
+                after?: string;
+                /** @description At most so many. */
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A page. */
             200: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["List_User"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            400: components["responses"]["InvalidQuery"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     create_user: {
@@ -2485,46 +2908,47 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Created. */
             201: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            400: components["responses"]["MalformedBody"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["RequestTimeout"];
+            /** @description `USERNAME_TAKEN`: somebody has this user name. */
             409: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `WEAK_PASSWORD`, or `INVALID_REQUEST` as everywhere. */
             422: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     remove_user: {
@@ -2532,50 +2956,38 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The user's id */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Removed. */
             204: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description `LAST_ADMIN`: nobody would be left to administrate. `CHANGED_MEANWHILE`: somebody else changed this user's rights at the same moment. */
             409: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     change_user: {
@@ -2583,6 +2995,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The user's id */
                 id: string;
             };
             cookie?: never;
@@ -2593,54 +3006,48 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The user as they are now. */
             200: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
+            400: components["responses"]["MalformedBody"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            /** @description `LAST_ADMIN`: nobody would be left to administrate. `CHANGED_MEANWHILE`: somebody else changed this user's rights at the same moment. */
             409: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `WEAK_PASSWORD`, or `INVALID_REQUEST` as everywhere. */
             422: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
         };
     };
     version: {
@@ -2652,12 +3059,121 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Versions. */
             200: {
                 headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Version"];
+                };
+            };
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    alive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is. */
+            200: {
+                headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every metric. */
+            200: {
+                headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description `UNAUTHORIZED`: from elsewhere, without a credential that holds. */
+            401: {
+                headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `FORBIDDEN`, `PASSWORD_CHANGE_REQUIRED`: not permitted. */
+            403: {
+                headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    ready: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can. */
+            200: {
+                headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            500: components["responses"]["InternalError"];
+            /** @description `SHUTTING_DOWN`, `DATABASE_UNAVAILABLE` or `DISK_UNAVAILABLE`. */
+            503: {
+                headers: {
+                    /** @description The request's id, as the server's log has it. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };

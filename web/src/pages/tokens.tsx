@@ -2,9 +2,9 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState, type FormEvent } from "react";
 
-import { answer, api, type AccessToken, type User } from "../api/client";
+import { answer, api, type AccessToken, type User, type Permission } from "../api/client";
 import { Ago, Failure, Waiting } from "../ui/parts";
-import { GRANTS } from "./grants";
+import { GRANTABLE, GRANTS } from "./grants";
 
 const LIFETIMES: Record<string, string> = { "7": "7 days", "30": "30 days", "90": "90 days", "365": "A year", "": "Until I revoke it" };
 
@@ -12,7 +12,7 @@ export function Tokens({ user }: { user: User }) {
   const queries = useQueryClient();
   const [making, setMaking] = useState(false);
   const [secret, setSecret] = useState("");
-  const tokens = useQuery({ queryKey: ["tokens"], queryFn: () => answer(api.GET("/api/tokens")) });
+  const tokens = useQuery({ queryKey: ["tokens"], queryFn: () => answer(api.GET("/api/tokens", { params: { query: { limit: 200 } } })) });
   const changed = () => void queries.invalidateQueries({ queryKey: ["tokens"] });
   const revoke = useMutation({
     mutationFn: (token: AccessToken) => answer(api.DELETE("/api/tokens/{id}", { params: { path: { id: token.id } } })),
@@ -81,14 +81,14 @@ function Secret({ text, done }: { text: string; done: () => void }) {
 
 function NewToken({ user, made, cancel }: { user: User; made: (secret: string) => void; cancel: () => void }) {
   const [name, setName] = useState("");
-  const [scopes, setScopes] = useState<string[]>([]);
+  const [scopes, setScopes] = useState<Permission[]>([]);
   const [days, setDays] = useState("90");
   const create = useMutation({
     mutationFn: () =>
       answer(api.POST("/api/tokens", { body: { name, scopes, expires_in_days: days ? Number(days) : null } })),
     onSuccess: (result) => made(result.secret),
   });
-  const toggle = (scope: string) =>
+  const toggle = (scope: Permission) =>
     setScopes(scopes.includes(scope) ? scopes.filter((other) => other !== scope) : [...scopes, scope]);
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -102,7 +102,7 @@ function NewToken({ user, made, cancel }: { user: User; made: (secret: string) =
       </div>
       <fieldset className="grants">
         <legend>It may</legend>
-        {Object.entries(GRANTS).filter(([scope]) => user.permissions.includes(scope)).map(([scope, words]) => (
+        {GRANTABLE.filter(([scope]) => user.permissions.includes(scope)).map(([scope, words]) => (
           <label key={scope}>
             <input type="checkbox" checked={scopes.includes(scope)} onChange={() => toggle(scope)} />
             {words}

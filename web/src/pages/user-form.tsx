@@ -1,23 +1,23 @@
 // One user, new or to be changed.
 import { useId, useState, type FormEvent } from "react";
 
-import type { User } from "../api/client";
+import type { Permission, Role, User } from "../api/client";
 import { Failure } from "../ui/parts";
-import { GRANTS } from "./grants";
+import { GRANTABLE } from "./grants";
 import { ROLES } from "./roles";
 
 export interface UserValues {
   username: string;
   display_name: string;
-  role: string;
+  role: Role;
   password?: string;
-  permissions?: string[];
+  permissions?: Permission[];
   reset_second_factor?: boolean;
 }
 
 /** What a role brings by itself, as far as it is listed above. */
-const BUNDLES: Record<string, string[]> = {
-  admin: Object.keys(GRANTS), operator: ["view", "control", "transfer", "create_codes"], viewer: ["view"], end_user: [],
+const BUNDLES: Record<Role, Permission[]> = {
+  admin: GRANTABLE.map(([permission]) => permission), operator: ["view", "control", "transfer", "create_codes"], viewer: ["view"], end_user: [],
 };
 
 interface Props {
@@ -37,13 +37,13 @@ export function UserForm({ user, me, error, saving, save, cancel }: Props) {
   const [granted, setGranted] = useState(() => new Set(user?.permissions ?? []));
   const [password, setPassword] = useState("");
   const [resetFactor, setResetFactor] = useState(false);
-  const bundle = BUNDLES[role] ?? [];
+  const bundle = BUNDLES[role];
   const submit = (event: FormEvent) => {
     event.preventDefault();
     const permissions = role === "end_user" ? [] : [...granted].filter((permission) => !bundle.includes(permission));
     save({ username, display_name: name, role, permissions, ...(password ? { password } : {}), ...(resetFactor ? { reset_second_factor: true } : {}) });
   };
-  const toggle = (permission: string) => {
+  const toggle = (permission: Permission) => {
     const next = new Set(granted);
     if (!next.delete(permission)) next.add(permission);
     setGranted(next);
@@ -63,14 +63,14 @@ export function UserForm({ user, me, error, saving, save, cancel }: Props) {
       </div>
       <div className="field">
         <label htmlFor={`${id}-role`}>Role</label>
-        <select id={`${id}-role`} value={role} onChange={(e) => setRole(e.target.value)} disabled={user?.id === me.id}>
+        <select id={`${id}-role`} value={role} onChange={(e) => setRole(e.target.value as Role)} disabled={user?.id === me.id}>
           {Object.entries(ROLES).map(([value, words]) => <option key={value} value={value}>{words}</option>)}
         </select>
       </div>
       {role === "admin" || role === "end_user" ? null : (
         <fieldset className="grants">
           <legend>May</legend>
-          {Object.entries(GRANTS).map(([permission, words]) => (
+          {GRANTABLE.map(([permission, words]) => (
             <label key={permission}>
               <input
                 type="checkbox" checked={bundle.includes(permission) || granted.has(permission)} disabled={bundle.includes(permission)}

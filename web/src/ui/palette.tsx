@@ -2,7 +2,7 @@
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent } from "react";
 
-import type { User } from "../api/client";
+import type { User, Permission } from "../api/client";
 import { useNewCode, useSessions } from "../api/queries";
 import { Failure } from "./parts";
 import type { Theme } from "./theme";
@@ -40,7 +40,7 @@ function useEntries({ user, setTheme, logOut, close }: Props, newCode: ReturnTyp
   const navigate = useNavigate();
   const open = useSessions("open");
   return useMemo(() => {
-    const may = (permission: string) => user.permissions.includes(permission);
+    const may = (permission: Permission) => user.permissions.includes(permission);
     // Where an action fails, the list stays and says why.
     const code = (access: "view" | "control") => () =>
       newCode.mutate(access, { onSuccess: () => { close(); void navigate({ to: "/" }); } });

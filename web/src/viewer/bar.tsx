@@ -178,10 +178,10 @@ const MANY = 8;
 
 function Invite({ id }: { id: string }) {
   const [typed, setTyped] = useState("");
-  const colleagues = useQuery({ queryKey: ["colleagues"], queryFn: () => answer(api.GET("/api/colleagues")), retry: false });
+  const colleagues = useQuery({ queryKey: ["colleagues"], queryFn: () => answer(api.GET("/api/colleagues", { params: { query: { limit: 200 } } })), retry: false });
   const invited = useQuery({
     queryKey: ["session", id, "invitations"],
-    queryFn: () => answer(api.GET("/api/sessions/{id}/invitations", { params: { path: { id } } })),
+    queryFn: () => answer(api.GET("/api/sessions/{id}/invitations", { params: { path: { id }, query: { limit: 200 } } })),
   });
   const invite = useMutation({
     mutationFn: (user_id: string) => answer(api.POST("/api/sessions/{id}/invitations", { params: { path: { id } }, body: { user_id } })),

@@ -3,10 +3,11 @@
 use gc_access::{Permission, SecretHash};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Select};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use uuid::Uuid;
 
 use crate::entity::api_token;
+use crate::model::Page;
 use crate::{Millis, Result, Store, tenancy};
 
 /// How old the last use that is known may be before it is written again.
@@ -111,19 +112,21 @@ impl Store {
         Ok(holding(now).filter(api_token::Column::Id.eq(id)).one(&self.read).await?.map(read))
     }
 
-    /// A user's tokens that were not revoked, newest first: also those that
-    /// have expired.
+    /// A user's tokens that were not revoked, newest first, from behind
+    /// `before` on: also those that have expired.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn api_tokens(&self, user: Uuid) -> Result<Vec<ApiToken>> {
-        let rows = api_token::Entity::find()
+    pub async fn api_tokens(&self, user: Uuid, before: Option<Uuid>, limit: u64) -> Result<Page<ApiToken, Uuid>> {
+        let mut query = api_token::Entity::find()
             .filter(api_token::Column::TenantId.eq(tenancy::SEEDED))
             .filter(api_token::Column::UserId.eq(user))
-            .filter(api_token::Column::RevokedAt.is_null())
-            .order_by_desc(api_token::Column::Id)
-            .all(&self.read);
-        Ok(rows.await?.into_iter().map(read).collect())
+            .filter(api_token::Column::RevokedAt.is_null());
+        if let Some(before) = before {
+            query = query.filter(api_token::Column::Id.lt(before));
+        }
+        let rows = query.order_by_desc(api_token::Column::Id).limit(limit + 1).all(&self.read).await?;
+        Ok(Page::new(rows, limit, |row| row.id).map(read))
     }
 
     /// The token of this id, also one that was revoked or has expired.

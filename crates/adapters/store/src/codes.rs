@@ -9,7 +9,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::entity::{code, session};
-use crate::model::{ConsentState, Source, Status, words};
+use crate::model::{ConsentState, Page, Source, Status, words};
 use crate::sessions::end_session;
 use crate::{Millis, Result, Store, tenancy};
 
@@ -44,6 +44,19 @@ pub struct NewCode {
     pub note: Option<String>,
     /// Until when it may be used.
     pub expires_at: Millis,
+}
+
+/// Which codes to list.
+#[derive(Debug, Clone, Default)]
+pub struct CodeFilter {
+    /// Only those that this user made.
+    pub created_by: Option<Uuid>,
+    /// Only those that stand so.
+    pub status: Option<CodeStatus>,
+    /// After this id, newest first.
+    pub before: Option<Uuid>,
+    /// At most so many.
+    pub limit: u64,
 }
 
 /// A code with its session.
@@ -201,16 +214,23 @@ impl Store {
         Ok(sessions)
     }
 
-    /// Codes of a session's creator, newest first.
+    /// Codes, newest first.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn codes(&self, created_by: Option<Uuid>, limit: u64) -> Result<Vec<code::Model>> {
+    pub async fn codes(&self, filter: CodeFilter) -> Result<Page<code::Model, Uuid>> {
         let mut query = tenancy::scoped(code::Entity::find(), code::Column::TenantId, tenancy::SEEDED);
-        if let Some(user) = created_by {
+        if let Some(user) = filter.created_by {
             query = query.filter(code::Column::CreatedBy.eq(user));
         }
-        Ok(query.order_by_desc(code::Column::Id).limit(limit).all(&self.read).await?)
+        if let Some(status) = filter.status {
+            query = query.filter(code::Column::Status.eq(status.as_str()));
+        }
+        if let Some(before) = filter.before {
+            query = query.filter(code::Column::Id.lt(before));
+        }
+        let items = query.order_by_desc(code::Column::Id).limit(filter.limit + 1).all(&self.read).await?;
+        Ok(Page::new(items, filter.limit, |row| row.id))
     }
 
     async fn end_waiting(

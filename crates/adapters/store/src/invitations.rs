@@ -1,11 +1,12 @@
 //! Technicians invited to a session of another.
 
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::sea_query::{OnConflict, Query};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
-use crate::entity::invitation;
+use crate::entity::{invitation, user};
+use crate::model::Page;
 use crate::{Millis, Result, Store, tenancy};
 
 impl Store {
@@ -47,12 +48,24 @@ impl Store {
         Ok(self.session(session).await?.is_some_and(|row| row.accepted_access.is_some()))
     }
 
-    /// Who is invited to a session.
+    /// Who is invited to a session, from behind the user `after` on; those who
+    /// were removed are not.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn invited(&self, session: Uuid) -> Result<Vec<Uuid>> {
-        let query = invitation::Entity::find().filter(invitation::Column::SessionId.eq(session));
-        Ok(query.all(&self.read).await?.into_iter().map(|row| row.user_id).collect())
+    pub async fn invited(&self, session: Uuid, after: Option<Uuid>, limit: u64) -> Result<Page<user::Model, Uuid>> {
+        let invited = Query::select()
+            .column(invitation::Column::UserId)
+            .from(invitation::Entity)
+            .and_where(invitation::Column::SessionId.eq(session))
+            .to_owned();
+        let mut query = tenancy::scoped(user::Entity::find(), user::Column::TenantId, tenancy::SEEDED)
+            .filter(user::Column::DeletedAt.is_null())
+            .filter(user::Column::Id.in_subquery(invited));
+        if let Some(after) = after {
+            query = query.filter(user::Column::Id.gt(after));
+        }
+        let rows = query.order_by_asc(user::Column::Id).limit(limit + 1).all(&self.read).await?;
+        Ok(Page::new(rows, limit, |row| row.id))
     }
 }

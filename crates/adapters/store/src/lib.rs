@@ -19,18 +19,20 @@ mod sessions;
 mod settings;
 pub mod tenancy;
 mod tokens;
+mod user_list;
 mod users;
 
 pub use api_tokens::{ApiToken, NewApiToken};
 pub use audit::{AuditFilter, AuditRecord, NewAudit};
 pub use backup::copy_sqlite;
-pub use codes::{CodeStatus, NewCode, StoredCode};
+pub use codes::{CodeFilter, CodeStatus, NewCode, StoredCode};
 pub use entity::{code::Model as CodeRow, session::Model as SessionRow, user::Model as UserRow};
 pub use model::{ConsentState, Page, SessionFilter, Source, Status};
 pub use open::Store;
 pub use second_factor::Factor;
 pub use sessions::SessionChange;
 pub use tokens::LoginToken;
+pub use user_list::UserFilter;
 pub use users::{EndsLogins, NewUser, UserChange};
 
 /// Milliseconds since 1970, UTC.
@@ -42,6 +44,9 @@ pub enum StoreError {
     /// Something of that name or key is there already.
     #[error("it exists already")]
     Duplicate,
+    /// Somebody else was quicker with another change.
+    #[error("it was changed meanwhile")]
+    Changed,
     /// The database cannot be reached or refuses.
     #[error("the database is not available")]
     Database(#[source] sea_orm::DbErr),

@@ -7,6 +7,9 @@ macro_rules! words {
         pub enum $name { $($(#[$item_doc])* $item),* }
 
         impl $name {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$item),*];
+
             /// The word in the database and the API.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
@@ -16,7 +19,7 @@ macro_rules! words {
             /// The one for this word.
             #[must_use]
             pub fn from_word(word: &str) -> Option<Self> {
-                [$(Self::$item),*].into_iter().find(|item| item.as_str() == word)
+                Self::ALL.iter().copied().find(|item| item.as_str() == word)
             }
         }
     };
@@ -70,6 +73,8 @@ words! {
 pub struct SessionFilter {
     /// Only those that this user created or was invited to; `None`: all.
     pub visible_to: Option<uuid::Uuid>,
+    /// Only those that this user created.
+    pub created_by: Option<uuid::Uuid>,
     /// Only those that have not ended, or only those that have.
     pub ended: Option<bool>,
     /// After this id, newest first.
@@ -85,4 +90,21 @@ pub struct Page<T, C> {
     pub items: Vec<T>,
     /// Cursor for the next page, where there is more.
     pub next: Option<C>,
+}
+
+impl<T, C> Page<T, C> {
+    /// At most `limit` of these rows, of which one more was read where there is
+    /// more.
+    pub(crate) fn new(mut items: Vec<T>, limit: u64, cursor: impl FnOnce(&T) -> C) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = if more { items.last().map(cursor) } else { None };
+        Self { items, next }
+    }
+
+    /// The same with other rows in place of these.
+    pub(crate) fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U, C> {
+        Page { items: self.items.into_iter().map(change).collect(), next: self.next }
+    }
 }

@@ -87,6 +87,19 @@ impl Store {
         Ok(())
     }
 
+    /// Leave nothing of what was overwritten in the embedded database's files.
+    /// PostgreSQL clears such rows by itself in time.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn forget_freed(&self) -> Result<()> {
+        if !self.is_postgres() {
+            self.write.execute_unprepared("VACUUM").await?;
+            self.write.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+        }
+        Ok(())
+    }
+
     /// Whether this is PostgreSQL.
     #[must_use]
     pub fn is_postgres(&self) -> bool {

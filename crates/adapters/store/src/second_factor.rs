@@ -22,7 +22,7 @@ pub enum Factor {
 
 impl Store {
     /// Give a user, whose password was verified against `password_hash`, a
-    /// second factor whose code of `step` was shown. Whether it was done: not
+    /// second factor whose code of `step` was shown; `secret` is kept as it is. Whether it was done: not
     /// where the password is another by now.
     ///
     /// # Errors
@@ -57,6 +57,31 @@ impl Store {
         }
         tx.commit().await?;
         Ok(true)
+    }
+
+    /// Secrets, by user, that do not begin with `mark`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn second_factor_secrets(&self, mark: &str) -> Result<Vec<(Uuid, Secret)>> {
+        let query = tenancy::scoped(user::Entity::find(), user::Column::TenantId, tenancy::SEEDED)
+            .filter(user::Column::MfaSecret.is_not_null());
+        let rows = query.all(&self.read).await?.into_iter();
+        let secrets = rows.filter_map(|row| row.mfa_secret.map(|secret| (row.id, secret)));
+        Ok(secrets.filter(|(_, secret)| !secret.starts_with(mark)).map(|(id, text)| (id, Secret::new(text))).collect())
+    }
+
+    /// Put another text in the place of a user's secret. False when it is
+    /// another one by now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn replace_second_factor_secret(&self, user: Uuid, before: &Secret, after: &Secret) -> Result<bool> {
+        let change = user::Entity::update_many()
+            .col_expr(user::Column::MfaSecret, Expr::value(after.expose()))
+            .filter(user::Column::Id.eq(user))
+            .filter(user::Column::MfaSecret.eq(before.expose()));
+        Ok(change.exec(&self.write).await?.rows_affected == 1)
     }
 }
 

@@ -130,6 +130,9 @@ impl Store {
                 .add(session::Column::Id.in_subquery(invited));
             query = query.filter(Condition::any().add(session::Column::CreatedBy.eq(user)).add(guest));
         }
+        if let Some(creator) = filter.created_by {
+            query = query.filter(session::Column::CreatedBy.eq(creator));
+        }
         if let Some(ended) = filter.ended {
             let word = Status::Ended.as_str();
             query =
@@ -138,11 +141,8 @@ impl Store {
         if let Some(before) = filter.before {
             query = query.filter(session::Column::Id.lt(before));
         }
-        let mut items = query.order_by_desc(session::Column::Id).limit(filter.limit + 1).all(&self.read).await?;
-        let more = items.len() as u64 > filter.limit;
-        items.truncate(usize::try_from(filter.limit).unwrap_or(usize::MAX));
-        let next = more.then(|| items.last().map(|row| row.id)).flatten();
-        Ok(Page { items, next })
+        let items = query.order_by_desc(session::Column::Id).limit(filter.limit + 1).all(&self.read).await?;
+        Ok(Page::new(items, filter.limit, |row| row.id))
     }
 }
 

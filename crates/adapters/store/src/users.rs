@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use gc_access::{Permission, Permissions, Role};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
+use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use uuid::Uuid;
 
 use crate::entity::{permission, user};
@@ -58,6 +58,8 @@ pub struct UserChange {
     pub must_change_password: Option<bool>,
     /// Only where the password is still this one; else nothing changes.
     pub only_if_hash: Option<String>,
+    /// Only where the user may still do just this; else nothing changes.
+    pub only_if_rights: Option<Permissions>,
     /// Take the second factor away.
     pub without_second_factor: bool,
     /// Which logins end with it, in the same step.
@@ -66,8 +68,14 @@ pub struct UserChange {
     pub deleted_at: Option<Millis>,
 }
 
-fn key(username: &str) -> String {
-    username.to_lowercase()
+/// A name without its case.
+pub(crate) fn name_key(name: &str) -> String {
+    name.to_lowercase()
+}
+
+/// What a user is found by.
+pub(crate) fn search_key(username: &str, display_name: &str) -> String {
+    name_key(&format!("{username}\n{display_name}"))
 }
 
 impl Store {
@@ -89,7 +97,8 @@ impl Store {
         let row = user::ActiveModel {
             id: Set(id),
             tenant_id: Set(tenancy::SEEDED),
-            username_key: Set(key(&new.username)),
+            username_key: Set(name_key(&new.username)),
+            search_key: Set(search_key(&new.username, &new.display_name)),
             username: Set(new.username),
             display_name: Set(new.display_name),
             role: Set(new.role.as_str().into()),
@@ -122,7 +131,7 @@ impl Store {
     /// When the database fails.
     pub async fn user_by_name(&self, username: &str) -> Result<Option<user::Model>> {
         let query = tenancy::scoped(user::Entity::find(), user::Column::TenantId, tenancy::SEEDED)
-            .filter(user::Column::UsernameKey.eq(key(username)))
+            .filter(user::Column::UsernameKey.eq(name_key(username)))
             .filter(user::Column::DeletedAt.is_null());
         Ok(query.one(&self.read).await?)
     }
@@ -134,17 +143,6 @@ impl Store {
     pub async fn user(&self, id: Uuid) -> Result<Option<user::Model>> {
         let query = tenancy::scoped(user::Entity::find_by_id(id), user::Column::TenantId, tenancy::SEEDED);
         Ok(query.filter(user::Column::DeletedAt.is_null()).one(&self.read).await?)
-    }
-
-    /// All users, by name.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn users(&self) -> Result<Vec<user::Model>> {
-        let query = tenancy::scoped(user::Entity::find(), user::Column::TenantId, tenancy::SEEDED)
-            .filter(user::Column::DeletedAt.is_null())
-            .order_by_asc(user::Column::UsernameKey);
-        Ok(query.all(&self.read).await?)
     }
 
     /// Shown names by id, of those who were removed too.
@@ -166,10 +164,7 @@ impl Store {
     /// # Errors
     /// When the database fails or the role is not understood.
     pub async fn permissions(&self, user: &user::Model) -> Result<Permissions> {
-        let role = Role::from_name(&user.role).ok_or(StoreError::Corrupt)?;
-        let rows = permission::Entity::find().filter(permission::Column::UserId.eq(user.id)).all(&self.read).await?;
-        let extra = rows.iter().filter_map(|row| Permission::from_name(&row.permission)).collect();
-        Ok(Permissions::new(role, extra))
+        permissions(&self.read, user).await
     }
 
     /// Change a user. `None` when there is none of this id, or the password
@@ -177,7 +172,8 @@ impl Store {
     /// away.
     ///
     /// # Errors
-    /// [`StoreError::Duplicate`] when it was the last administrator.
+    /// [`StoreError::Duplicate`] when it was the last administrator,
+    /// [`StoreError::Changed`] when the user's rights are others by now.
     pub async fn change_user(&self, id: Uuid, change: UserChange) -> Result<Option<user::Model>> {
         let tx = self.begin().await?;
         self.take_turns(&tx).await?;
@@ -186,8 +182,15 @@ impl Store {
         if change.only_if_hash.is_some_and(|hash| hash != row.password_hash) {
             return Ok(None);
         }
+        if let Some(rights) = change.only_if_rights
+            && permissions(&tx, &row).await? != rights
+        {
+            return Err(StoreError::Changed);
+        }
+        let username = row.username.clone();
         let mut row: user::ActiveModel = row.into();
         if let Some(name) = change.display_name {
+            row.search_key = Set(search_key(&username, &name));
             row.display_name = Set(name);
         }
         if let Some(role) = change.role {
@@ -237,6 +240,14 @@ impl Store {
         }
         Ok(())
     }
+}
+
+async fn permissions(db: &impl ConnectionTrait, user: &user::Model) -> Result<Permissions> {
+    let role = Role::from_name(&user.role).ok_or(StoreError::Corrupt)?;
+    let rows = permission::Entity::find().filter(permission::Column::UserId.eq(user.id)).all(db).await?;
+    let mut extra: Vec<Permission> = rows.iter().filter_map(|row| Permission::from_name(&row.permission)).collect();
+    extra.sort_unstable();
+    Ok(Permissions::new(role, extra))
 }
 
 async fn admins(db: &impl ConnectionTrait) -> Result<u64> {

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::auth::limits::Limits;
+use crate::auth::sealed::Sealer;
 use crate::auth::viewer_token::ViewerTokens;
 use crate::client_file::Clients;
 use crate::clock::Clock;
@@ -27,6 +28,7 @@ pub(crate) struct App {
     pub(crate) store: Store,
     pub(crate) limits: Limits,
     pub(crate) viewer_tokens: ViewerTokens,
+    pub(crate) sealer: Sealer,
     pub(crate) hub: Hub,
     pub(crate) clients: Clients,
     /// Whoever sets the server up takes turns.

@@ -37,7 +37,8 @@ pub fn fill_anchor(client: &[u8], url: &str, identity: &[u8; 32], product: &str)
 }
 
 /// A system that a client runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum System {
     Windows,
     Linux,

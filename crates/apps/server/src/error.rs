@@ -8,16 +8,20 @@ use gc_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What a failed call answers.
+/// What every failed call answers.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ErrorBody {
     /// Stable, for programs.
+    #[schema(pattern = "^[A-Z0-9_]+$", example = "FORBIDDEN")]
     pub(crate) error_code: &'static str,
     /// For people; may change.
+    #[schema(min_length = 1, example = "You may not do this.")]
     pub(crate) detail: String,
     /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599, example = 403)]
     pub(crate) status_code: u16,
     /// Also in the `x-request-id` header and in the server's log.
+    #[schema(min_length = 1, example = "019e9f3f4d5b7c63b1c0f4e2a7d86b10")]
     pub(crate) request_id: String,
 }
 
@@ -55,6 +59,10 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", "You may not do this.")
     }
 
+    pub(crate) fn method_not_allowed() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "This route has no such method.")
+    }
+
     pub(crate) fn upgrade_required() -> Self {
         Self::new(StatusCode::UPGRADE_REQUIRED, "UPGRADE_REQUIRED", "This address is a WebSocket.")
     }
@@ -83,6 +91,9 @@ impl ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
+            StoreError::Changed => {
+                Self::conflict("CHANGED_MEANWHILE", "Somebody else changed this at the same moment. Look again.")
+            }
             StoreError::Duplicate => Self::conflict("ALREADY_EXISTS", "That exists already."),
             StoreError::Database(source) => {
                 tracing::error!(error = %source, "the database failed");

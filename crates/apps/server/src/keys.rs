@@ -11,18 +11,24 @@ use zeroize::Zeroizing;
 /// A key pair from `file`, made where there is none. Nobody but the owner can
 /// read the file.
 pub(crate) fn load_or_create(folder: &Path, name: &str) -> Result<SigningKey> {
+    Ok(SigningKey::from_bytes(&*bits(folder, name)?))
+}
+
+/// 256 random bits from `file`, drawn where there is none. Nobody but the owner
+/// can read the file.
+pub(crate) fn bits(folder: &Path, name: &str) -> Result<Zeroizing<[u8; 32]>> {
     let path = folder.join(name);
     if path.exists() {
         let bytes = Zeroizing::new(std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?);
         ensure!(bytes.len() == 32, "{} is damaged: restore it from a back-up", path.display());
         let mut seed = Zeroizing::new([0; 32]);
         seed.copy_from_slice(&bytes);
-        return Ok(SigningKey::from_bytes(&seed));
+        return Ok(seed);
     }
     let mut seed = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *seed).context("the random source failed")?;
     write(&path, &*seed)?;
-    Ok(SigningKey::from_bytes(&seed))
+    Ok(seed)
 }
 
 /// Write a file that nobody but the owner can read, whole or not at all.

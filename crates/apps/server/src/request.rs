@@ -1,5 +1,7 @@
 //! What every request has: an id, a client address, and a body in bounds.
 
+use std::fmt::Formatter;
+use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +12,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
 use uuid::Uuid;
 
 use crate::address::{ClientAddress, client_address};
@@ -67,13 +71,13 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Body<T> {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
         // The whole of it: a byte now and then would keep a connection for ever.
-        let read = tokio::time::timeout(BODY_WITHIN, axum::Json::<T>::from_request(request, app));
+        let read = tokio::time::timeout(BODY_WITHIN, axum::Json::<Object<T>>::from_request(request, app));
         let Ok(read) = read.await else {
             let detail = "The body took too long to arrive.";
             return Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", detail));
         };
         match read {
-            Ok(axum::Json(value)) => Ok(Self(value)),
+            Ok(axum::Json(Object(value))) => Ok(Self(value)),
             Err(JsonRejection::JsonDataError(error)) => Err(ApiError::invalid(error.body_text())),
             Err(JsonRejection::JsonSyntaxError(_)) => {
                 Err(ApiError::bad_request("MALFORMED_JSON", "The body is not valid JSON."))
@@ -88,6 +92,64 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Body<T> {
             }
             Err(_) => Err(ApiError::bad_request("BAD_REQUEST", "The body could not be read.")),
         }
+    }
+}
+
+/// A JSON object: by itself a structure would be read from a list as well, its
+/// fields in order.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = T;
+
+            fn expecting(&self, out: &mut Formatter<'_>) -> std::fmt::Result {
+                out.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(fields))
+            }
+        }
+
+        from.deserialize_map(Fields(PhantomData)).map(Self)
+    }
+}
+
+/// A whole number, however it is written: 8.0 is 8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Whole(pub(crate) u32);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Number;
+
+        impl Visitor<'_> for Number {
+            type Value = Whole;
+
+            fn expecting(&self, out: &mut Formatter<'_>) -> std::fmt::Result {
+                out.write_str("a whole number")
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Whole, E> {
+                u32::try_from(number).map(Whole).map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))
+            }
+
+            fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Whole, E> {
+                // What has no fraction and fits comes out of it unchanged.
+                let whole = number as u32;
+                if f64::from(whole) == number {
+                    Ok(Whole(whole))
+                } else {
+                    Err(E::invalid_value(Unexpected::Float(number), &self))
+                }
+            }
+        }
+
+        from.deserialize_u32(Number)
     }
 }
 
@@ -116,5 +178,41 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Query<T> {
         found
             .map(|axum::extract::Query(value)| Self(value))
             .map_err(|error| ApiError::bad_request("INVALID_QUERY", error.body_text()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, Eq, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Night {
+        hours: Option<Whole>,
+    }
+
+    #[test]
+    fn objects_are_no_lists() {
+        let read = |text: &str| serde_json::from_str::<Object<Night>>(text).ok().map(|Object(night)| night);
+        let night = |hours: Option<u32>| Some(Night { hours: hours.map(Whole) });
+        for (text, expected) in [
+            ("{}", night(None)),
+            (r#"{"hours":8}"#, night(Some(8))),
+            (r#"{"hours":8.0}"#, night(Some(8))),
+            (r#"{"hours":8e0}"#, night(Some(8))),
+            (r#"{"hours":null}"#, night(None)),
+            (r#"{"hours":8.5}"#, None),
+            (r#"{"hours":-8}"#, None),
+            (r#"{"hours":-8.0}"#, None),
+            (r#"{"hours":4294967296.0}"#, None),
+            (r#"{"hours":"8"}"#, None),
+            (r#"{"hours":8,"hours":9}"#, None),
+            ("[8]", None),
+            ("[]", None),
+            ("null", None),
+            ("8", None),
+        ] {
+            assert_eq!(read(text), expected, "{text}");
+        }
     }
 }

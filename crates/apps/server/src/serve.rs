@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::auth::limits::Limits;
+use crate::auth::sealed::Sealer;
 use crate::auth::setup_token;
 use crate::auth::viewer_token::ViewerTokens;
 use crate::client_file::Clients;
@@ -71,6 +72,11 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
     let store = open_store(&config).await?;
     let identity = keys::load_or_create(&config.data, "identity.key")?;
     let signing = keys::load_or_create(&config.data, "viewer-tokens.key")?;
+    let sealer = Sealer::new(&*keys::bits(&config.data, "second-factors.key")?)?;
+    match sealer.seal_all(&store).await? {
+        0 => {}
+        count => tracing::info!(count, "second factors were sealed in the database"),
+    }
     let listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
@@ -82,6 +88,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
     let app = Arc::new(App {
         limits: Limits::new(&clock),
         viewer_tokens: ViewerTokens::new(&signing)?,
+        sealer,
         hub: Hub::default(),
         clients: Clients::new(config.clients.clone(), identity.verifying_key().to_bytes()),
         setup: Mutex::new(()),

@@ -11,7 +11,6 @@ use gc_store::{Store, StoreError};
 use http::Uri;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::config::{Acme, Certificate, Config};
 
@@ -27,7 +26,7 @@ const MOST_MINUTES: u32 = 24 * 60;
 const MOST_PROXIES: usize = 32;
 
 /// Settings. What is left out is as it was at the beginning.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Settings {
     /// Company name, as the person being helped reads it.
@@ -88,6 +87,9 @@ impl Settings {
     /// Bring them into form, or say what will not do.
     pub(crate) fn checked(mut self, speaks_tls: bool) -> Result<Self, Unfit> {
         let unfit = |text: &str| Err(Unfit(text.to_owned()));
+        if self.organization.trim().chars().count() > limits::NAME {
+            return unfit("A company's name has at most 200 characters.");
+        }
         self.organization = limits::displayable(self.organization.trim(), limits::NAME);
         for text in [&mut self.consent_message, &mut self.notice_message] {
             if text.trim().chars().count() > TEXT {

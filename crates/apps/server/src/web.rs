@@ -1,7 +1,14 @@
 //! The web pages, inside the binary, and the headers that keep them safe.
 
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use std::collections::HashMap;
+use std::io::Write;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
 use crate::error::ApiError;
@@ -32,10 +39,14 @@ pub(crate) fn harden(route: &str, is_encrypted: bool, headers: &mut HeaderMap) {
 }
 
 /// A file of the pages, or the page itself for every address that is a page's.
-pub(crate) async fn page(uri: Uri, headers: HeaderMap) -> Response {
+pub(crate) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path().trim_start_matches('/');
     if path.starts_with("api/") || path.starts_with("ws/") {
         return ApiError::not_found("route").into_response();
+    }
+    if !matches!(method, Method::GET | Method::HEAD) {
+        let allowed = [(header::ALLOW, HeaderValue::from_static("GET,HEAD"))];
+        return (allowed, ApiError::method_not_allowed()).into_response();
     }
     let is_file = path.rsplit('/').next().is_some_and(|name| name.contains('.'));
     let name = if is_file { path } else { "index.html" };
@@ -47,13 +58,73 @@ pub(crate) async fn page(uri: Uri, headers: HeaderMap) -> Response {
             (StatusCode::SERVICE_UNAVAILABLE, words).into_response()
         };
     };
-    let tag = format!("\"{}\"", gc_access::Secret::random("", &Sha256::digest(&file.data).into()).expose());
+    let kind = mime_guess::from_path(name).first_or_octet_stream();
+    let packs = kind.type_() == "text"
+        || ["application/javascript", "application/wasm", "image/svg+xml"].contains(&kind.essence_str());
+    let packs = packs && takes_gzip(&headers);
+    let hash = gc_access::Secret::random("", &Sha256::digest(&file.data).into());
+    // What is packed is another representation, with a tag of its own.
+    let tag = format!("\"{}{}\"", hash.expose(), if packs { "-gzip" } else { "" });
     if headers.get(header::IF_NONE_MATCH).is_some_and(|value| value.as_bytes() == tag.as_bytes()) {
         return StatusCode::NOT_MODIFIED.into_response();
     }
-    let kind = mime_guess::from_path(name).first_or_octet_stream();
     let lasting = if name.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let headers =
-        [(header::CONTENT_TYPE, kind.to_string()), (header::CACHE_CONTROL, lasting.to_owned()), (header::ETAG, tag)];
+    let headers = [
+        (header::CONTENT_TYPE, kind.to_string()),
+        (header::CACHE_CONTROL, lasting.to_owned()),
+        (header::VARY, "accept-encoding".to_owned()),
+        (header::ETAG, tag.clone()),
+    ];
+    if packs && let Some(data) = packed(name, &tag, &file.data) {
+        return (headers, [(header::CONTENT_ENCODING, "gzip")], data).into_response();
+    }
     (headers, file.data.into_owned()).into_response()
+}
+
+/// Whether the client takes gzip. Only files that everybody may read are
+/// packed: beside a secret, an answer's length would tell of it.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let wanted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    wanted.split(',').any(|part| {
+        let (coding, weight) = part.split_once(';').unwrap_or((part, ""));
+        let refused = weight.trim().strip_prefix("q=").is_some_and(|weight| weight.parse() == Ok(0.0));
+        coding.trim().eq_ignore_ascii_case("gzip") && !refused
+    })
+}
+
+/// A file as gzip, packed when it is first asked for. There are as many as the
+/// pages have files; one that was built anew takes the place of the old one.
+fn packed(name: &str, tag: &str, data: &[u8]) -> Option<Bytes> {
+    static PACKED: OnceLock<Mutex<HashMap<String, (String, Bytes)>>> = OnceLock::new();
+    let mut all = PACKED.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, bytes)) = all.get(name).filter(|(known, _)| known == tag) {
+        return Some(bytes.clone());
+    }
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(data).ok()?;
+    let bytes = Bytes::from(encoder.finish().ok()?);
+    all.insert(name.to_owned(), (tag.to_owned(), bytes.clone()));
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_goes_to_those_who_take_it() {
+        for (header, takes) in [
+            ("", false),
+            ("gzip", true),
+            ("deflate, GZIP;q=0.5", true),
+            ("br, gzip;q=0", false),
+            ("gzip;q=0.0, br", false),
+            ("xgzip", false),
+            ("identity", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(header));
+            assert_eq!(takes_gzip(&headers), takes, "{header:?}");
+        }
+    }
 }

@@ -12,6 +12,7 @@ pub struct Model {
     pub username: String,
     pub username_key: String,
     pub display_name: String,
+    pub search_key: String,
     pub role: String,
     pub password_hash: String,
     pub enabled: bool,

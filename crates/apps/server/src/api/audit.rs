@@ -15,10 +15,10 @@ use time::format_description::well_known::Rfc3339;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::shapes::{List, at};
+use super::shapes::{Limit, List, at};
 use crate::app::App;
 use crate::auth::caller::Caller;
-use crate::error::{ApiError, ErrorBody};
+use crate::error::ApiError;
 use crate::request::Query;
 
 /// Rows of an export that are read at a time.
@@ -68,11 +68,33 @@ impl AuditEvent {
     }
 }
 
+/// Which events.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Which {
+    /// Only of this name.
+    #[param(pattern = "^[a-z_]{1,64}$", example = "login")]
+    event: Option<String>,
+    /// Only of this session.
+    session_id: Option<Uuid>,
+    /// Only what this user did.
+    actor_id: Option<Uuid>,
+    /// Not before this time (RFC 3339).
+    #[param(format = DateTime)]
+    since: Option<String>,
+    /// Before this time (RFC 3339).
+    #[param(format = DateTime)]
+    until: Option<String>,
+}
+
+/// Which events, and which part of them.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
     /// Only of this name.
+    #[param(pattern = "^[a-z_]{1,64}$", example = "login")]
     event: Option<String>,
     /// Only of this session.
     session_id: Option<Uuid>,
@@ -86,20 +108,26 @@ pub(crate) struct Filter {
     until: Option<String>,
     /// The `next` of the page before.
     after: Option<i64>,
-    /// At most so many, 1 to 200; 50 without it.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u64>,
+    /// At most so many.
+    #[serde(default)]
+    #[param(value_type = Option<u64>, minimum = 1, maximum = 200, default = 50)]
+    limit: Limit,
 }
 
-impl Filter {
+impl Which {
     fn rows(self, limit: u64) -> Result<AuditFilter, ApiError> {
+        let is_name =
+            |name: &String| (1..=64).contains(&name.len()) && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'_'));
+        if self.event.as_ref().is_some_and(|name| !is_name(name)) {
+            return Err(ApiError::bad_request("INVALID_QUERY", "An event has a name such as consent_granted."));
+        }
         Ok(AuditFilter {
             session_id: self.session_id,
             actor_id: self.actor_id,
             event: self.event,
             since: self.since.as_deref().map(moment).transpose()?,
             until: self.until.as_deref().map(moment).transpose()?,
-            before: self.after,
+            before: None,
             limit,
         })
     }
@@ -112,18 +140,24 @@ fn moment(text: &str) -> Result<Millis, ApiError> {
 }
 
 /// What happened, newest first.
-#[utoipa::path(get, path = "/api/audit", operation_id = "list_audit", tag = "audit", params(Filter),
-    security(("login" = []), ("cookie" = [])),
-    responses((status = 200, body = List<AuditEvent>), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-        (status = 403, body = ErrorBody)))]
+#[utoipa::path(get, path = "/api/audit", operation_id = "list_audit", tag = "audit",
+    params(Filter),
+    responses((status = 200, body = List<AuditEvent>, description = "A page.")))]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
     Query(filter): Query<Filter>,
 ) -> Result<Json<List<AuditEvent>>, ApiError> {
     caller.require(Permission::ViewAudit)?;
-    let limit = filter.limit.unwrap_or(50).clamp(1, 200);
-    let mut rows = app.store.audit_trail(filter.rows(limit + 1)?).await?;
+    let (before, limit) = (filter.after, filter.limit.0);
+    let which = Which {
+        event: filter.event,
+        session_id: filter.session_id,
+        actor_id: filter.actor_id,
+        since: filter.since,
+        until: filter.until,
+    };
+    let mut rows = app.store.audit_trail(AuditFilter { before, ..which.rows(limit + 1)? }).await?;
     let more = rows.len() as u64 > limit;
     rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next = rows.last().filter(|_| more).map(|row| row.id.to_string());
@@ -133,17 +167,17 @@ pub(crate) async fn list(
 
 /// The same as a table for other programs: CSV (RFC 4180) in UTF-8, newest
 /// first, at most 50,000 rows.
-#[utoipa::path(get, path = "/api/audit/export", operation_id = "export_audit", tag = "audit", params(Filter),
-    security(("login" = []), ("cookie" = [])),
-    responses((status = 200, body = String, content_type = "text/csv"), (status = 400, body = ErrorBody),
-        (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
+#[utoipa::path(get, path = "/api/audit/export", operation_id = "export_audit", tag = "audit",
+    params(Which),
+    responses((status = 200, body = String, content_type = "text/csv", description = "The table, with a line of names.",
+            headers(("content-disposition" = String, description = "A name for the file.")))))]
 pub(crate) async fn export(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Query(filter): Query<Filter>,
+    Query(which): Query<Which>,
 ) -> Result<Response, ApiError> {
     caller.require(Permission::ViewAudit)?;
-    let mut filter = filter.rows(PAGE)?;
+    let mut filter = which.rows(PAGE)?;
     let mut table = String::from("time,event,outcome,actor,target,session,viewer,address,details\r\n");
     let mut written = 0;
     while written < EXPORT {

@@ -8,20 +8,24 @@ use axum::http::StatusCode;
 use gc_access::{Access, Permission, SupportCode};
 use gc_protocol::limits;
 use gc_session::EndReason;
-use gc_store::{NewAudit, NewCode, StoreError};
+use gc_store::{CodeFilter, CodeStatus, NewAudit, NewCode, StoreError};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::shapes::{List, at};
+use super::shapes::{Limit, List, at};
+use super::words::CodeState;
 use crate::address::ClientAddress;
 use crate::app::App;
 use crate::auth::caller::Caller;
 use crate::error::{ApiError, ErrorBody};
-use crate::request::{Body, Path};
+use crate::request::{Body, Path, Query};
+
+/// Longest note, in characters.
+const NOTE: usize = 500;
 
 /// What a person will be asked for.
-#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Asked {
     View,
@@ -42,6 +46,7 @@ pub(crate) struct CreateCode {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CreatedCode {
     /// To be read out: three groups of three.
+    #[schema(example = "ABC-DEF-GHJ")]
     code: String,
     #[schema(format = DateTime)]
     expires_at: String,
@@ -49,10 +54,9 @@ pub(crate) struct CreatedCode {
 }
 
 /// Create a support code and the session that it opens.
-#[utoipa::path(post, path = "/api/codes", operation_id = "create_code", tag = "codes", request_body = CreateCode,
-    security(("login" = []), ("cookie" = [])),
-    responses((status = 201, body = CreatedCode), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
-        (status = 422, body = ErrorBody)))]
+#[utoipa::path(post, path = "/api/codes", operation_id = "create_code", tag = "codes",
+    request_body = CreateCode,
+    responses((status = 201, body = CreatedCode, description = "Created.")))]
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
     client: ClientAddress,
@@ -60,7 +64,10 @@ pub(crate) async fn create(
     Body(wanted): Body<CreateCode>,
 ) -> Result<(StatusCode, Json<CreatedCode>), ApiError> {
     caller.require(Permission::CreateCodes)?;
-    let note = wanted.note.map(|note| limits::displayable(note.trim(), 500)).filter(|note| !note.is_empty());
+    if wanted.note.as_ref().is_some_and(|note| note.chars().count() > NOTE) {
+        return Err(ApiError::invalid("A note has at most 500 characters."));
+    }
+    let note = wanted.note.map(|note| limits::displayable(note.trim(), NOTE)).filter(|note| !note.is_empty());
     let now = app.clock.wall();
     let lifetime = i64::try_from(limits::CODE_LIFETIME.as_millis()).unwrap_or(0);
     for _ in 0..8 {
@@ -106,7 +113,7 @@ pub(crate) struct Code {
     /// The code itself while it waits.
     code: Option<String>,
     session_id: Uuid,
-    /// `waiting`, `consumed`, `cancelled` or `expired`.
+    #[schema(value_type = CodeState)]
     status: String,
     #[schema(format = DateTime)]
     created_at: String,
@@ -116,27 +123,51 @@ pub(crate) struct Code {
     consumed_at: Option<String>,
 }
 
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Filter {
+    /// Only those that stand so.
+    #[param(value_type = Option<CodeState>)]
+    status: Option<String>,
+    /// The `next` of the page before.
+    after: Option<Uuid>,
+    /// At most so many.
+    #[serde(default)]
+    #[param(value_type = Option<u64>, minimum = 1, maximum = 200, default = 50)]
+    limit: Limit,
+}
+
 /// One's own codes, newest first.
-#[utoipa::path(get, path = "/api/codes", operation_id = "list_codes", tag = "codes", security(("login" = []), ("cookie" = [])),
-    responses((status = 200, body = List<Code>), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
-pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<List<Code>>, ApiError> {
+#[utoipa::path(get, path = "/api/codes", operation_id = "list_codes", tag = "codes",
+    params(Filter),
+    responses((status = 200, body = List<Code>, description = "A page.")))]
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Query(filter): Query<Filter>,
+) -> Result<Json<List<Code>>, ApiError> {
     caller.require(Permission::CreateCodes)?;
-    let items = app.store.codes(Some(caller.user.id), 50).await?.into_iter().map(|row| Code {
+    let unknown = || ApiError::bad_request("INVALID_QUERY", "There is no such status of a code.");
+    let status = filter.status.map(|word| CodeStatus::from_word(&word).ok_or_else(unknown)).transpose()?;
+    let filter = CodeFilter { created_by: Some(caller.user.id), status, before: filter.after, limit: filter.limit.0 };
+    Ok(Json(List::of(app.store.codes(filter).await?, |row| Code {
         code: row.code,
         session_id: row.session_id,
         status: row.status,
         created_at: at(row.created_at),
         expires_at: at(app.clock.shown(row.expires_at)),
         consumed_at: row.consumed_at.map(at),
-    });
-    Ok(Json(List { items: items.collect(), next: None }))
+    })))
 }
 
 /// Take a code back before it is used.
-#[utoipa::path(post, path = "/api/codes/{code}/cancel", operation_id = "cancel_code", tag = "codes", params(("code" = String, Path)),
-    security(("login" = []), ("cookie" = [])),
-    responses((status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
-        (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+#[utoipa::path(post, path = "/api/codes/{code}/cancel", operation_id = "cancel_code", tag = "codes",
+    params(("code" = String, Path, description = "The code, with or without dashes, upper or lower case", example = "ABC-DEF-GHJ")),
+    responses(
+        (status = 204, description = "Taken back; its session has ended."),
+        (status = 409, body = ErrorBody, description = "`CODE_USED`: somebody has used it in this moment."),
+    ))]
 pub(crate) async fn cancel(
     State(app): State<Arc<App>>,
     client: ClientAddress,
@@ -172,15 +203,19 @@ pub(crate) struct Preview {
     valid: bool,
     technician_name: Option<String>,
     organization: Option<String>,
-    /// What the person will be asked for: `view` or `control`.
-    access: Option<&'static str>,
+    /// What the person will be asked for.
+    access: Option<Asked>,
     #[schema(format = DateTime)]
     expires_at: Option<String>,
 }
 
 /// Look at a code without using it.
-#[utoipa::path(get, path = "/api/codes/{code}/validate", operation_id = "validate_code", tag = "codes", params(("code" = String, Path)), security(()),
-    responses((status = 200, body = Preview), (status = 429, body = ErrorBody)))]
+#[utoipa::path(get, path = "/api/codes/{code}/validate", operation_id = "validate_code", tag = "codes",
+    params(("code" = String, Path, description = "The code, with or without dashes, upper or lower case", example = "ABC-DEF-GHJ")), security(()),
+    responses(
+        (status = 200, body = Preview, description = "What is known of it; `valid` is false for what is no code as well."),
+        (status = 429, body = ErrorBody, description = "`RATE_LIMITED`: too many in a minute, or too many wrong ones in a row. Wait for as long as `Retry-After` says."),
+    ))]
 pub(crate) async fn validate(
     State(app): State<Arc<App>>,
     client: ClientAddress,
@@ -198,8 +233,8 @@ pub(crate) async fn validate(
             technician_name: Some(stored.session.technician_name),
             organization: Some(stored.session.organization),
             access: Some(match Access::from_name(&stored.session.requested_access) {
-                Some(Access::Control) => "control",
-                _ => "view",
+                Some(Access::Control) => Asked::Control,
+                _ => Asked::View,
             }),
             expires_at: Some(at(app.clock.shown(stored.code.expires_at))),
         },

@@ -8,22 +8,23 @@ use axum::response::IntoResponse;
 
 use crate::app::App;
 use crate::client_file::System;
-use crate::error::{ApiError, ErrorBody};
+use crate::error::ApiError;
 use crate::request::Path;
 
 /// The client for a system: `windows` a program, `linux` an archive that keeps
 /// the execute bit. The link that is followed names the file: a name in the
 /// answer would take its place, and the code would be lost.
-#[utoipa::path(get, path = "/api/downloads/{os}", operation_id = "download", tag = "operation", params(("os" = String, Path)), security(()),
-    responses((status = 200, content_type = "application/octet-stream"), (status = 404, body = ErrorBody)))]
+#[utoipa::path(get, path = "/api/downloads/{os}", operation_id = "download", tag = "operation",
+    params(("os" = inline(System), Path, description = "For which system")), security(()),
+    responses((status = 200, description = "The program, or the archive with it.", headers(("content-disposition" = String)),
+            content(([u8] = "application/vnd.microsoft.portable-executable"), ([u8] = "application/gzip")))))]
 pub(crate) async fn download(
     State(app): State<Arc<App>>,
-    Path(os): Path<String>,
+    Path(system): Path<System>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let (system, kind) = match os.as_str() {
-        "windows" => (System::Windows, "application/vnd.microsoft.portable-executable"),
-        "linux" => (System::Linux, "application/gzip"),
-        _ => return Err(ApiError::not_found("download")),
+    let kind = match system {
+        System::Windows => "application/vnd.microsoft.portable-executable",
+        System::Linux => "application/gzip",
     };
     let client = app.clients.download(system, &app.settings.now().url).await.map_err(|error| {
         tracing::error!(%error, "a client could not be prepared for download");

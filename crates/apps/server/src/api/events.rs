@@ -10,20 +10,39 @@ use axum::response::sse::{Event, KeepAlive};
 use futures_util::Stream;
 use gc_access::Permission;
 use gc_bus::{Heard, Notice};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::auth::caller::Caller;
-use crate::error::{ApiError, ErrorBody};
+use crate::error::ApiError;
 
 /// How often the credential behind an open stream is looked at again.
 const RECHECK: Duration = Duration::from_secs(15);
 
+/// One event of the stream, as the description has it.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "events are written field by field, as their format wants")]
+pub(crate) struct Change {
+    event: ChangeKind,
+    /// JSON: `{"id": …}` of a session, or `{}`.
+    data: String,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "as above")]
+enum ChangeKind {
+    /// A session changed.
+    Session,
+    /// Something was missed: read everything again.
+    Resync,
+}
+
 /// What changed, as server-sent events: `session` with the session's `id`, and
 /// `resync` when something was missed and everything should be read again.
-#[utoipa::path(get, path = "/api/events", operation_id = "events", tag = "operation", security(("login" = []), ("cookie" = [])),
-    responses((status = 200, content_type = "text/event-stream", body = String), (status = 401, body = ErrorBody),
-        (status = 403, body = ErrorBody)))]
+#[utoipa::path(get, path = "/api/events", operation_id = "events", tag = "operation",
+    responses((status = 200, content_type = "text/event-stream", body = Change, description = "The stream; it ends with the login.")))]
 pub(crate) async fn events(
     State(app): State<Arc<App>>,
     caller: Caller,

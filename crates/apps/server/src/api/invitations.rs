@@ -8,16 +8,16 @@ use axum::http::StatusCode;
 use gc_protocol::Ending;
 use gc_store::NewAudit;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::session_list::visible;
-use super::shapes::List;
+use super::shapes::{Limit, List};
 use crate::address::ClientAddress;
 use crate::app::App;
 use crate::auth::caller::Caller;
 use crate::error::{ApiError, ErrorBody};
-use crate::request::{Body, Path};
+use crate::request::{Body, Path, Query};
 
 /// Somebody who is invited.
 #[derive(Serialize, ToSchema)]
@@ -26,23 +26,31 @@ pub(crate) struct Invited {
     display_name: String,
 }
 
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Filter {
+    /// The `next` of the page before.
+    after: Option<Uuid>,
+    /// At most so many.
+    #[serde(default)]
+    #[param(value_type = Option<u64>, minimum = 1, maximum = 200, default = 50)]
+    limit: Limit,
+}
+
 /// Who is invited to a session.
-#[utoipa::path(get, path = "/api/sessions/{id}/invitations", operation_id = "list_invitations", tag = "sessions", params(("id" = Uuid, Path)),
-    security(("login" = []), ("cookie" = [])),
-    responses((status = 200, body = List<Invited>), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
+#[utoipa::path(get, path = "/api/sessions/{id}/invitations", operation_id = "list_invitations", tag = "sessions",
+    params(("id" = Uuid, Path, description = "The session's id"), Filter),
+    responses((status = 200, body = List<Invited>, description = "A page.")))]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
     Path(id): Path<Uuid>,
+    Query(filter): Query<Filter>,
 ) -> Result<Json<List<Invited>>, ApiError> {
     visible(&app, &caller, id).await?;
-    let mut items = Vec::new();
-    for user_id in app.store.invited(id).await? {
-        if let Some(user) = app.store.user(user_id).await? {
-            items.push(Invited { user_id, display_name: user.display_name });
-        }
-    }
-    Ok(Json(List { items, next: None }))
+    let page = app.store.invited(id, filter.after, filter.limit.0).await?;
+    Ok(Json(List::of(page, |user| Invited { user_id: user.id, display_name: user.display_name })))
 }
 
 /// Whom to invite.
@@ -54,10 +62,12 @@ pub(crate) struct Invite {
 
 /// Invite a colleague: they may look in with their own rights, and the person
 /// sees that they joined.
-#[utoipa::path(post, path = "/api/sessions/{id}/invitations", operation_id = "invite", tag = "sessions", params(("id" = Uuid, Path)),
-    request_body = Invite, security(("login" = []), ("cookie" = [])),
-    responses((status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
-        (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
+#[utoipa::path(post, path = "/api/sessions/{id}/invitations", operation_id = "invite", tag = "sessions",
+    params(("id" = Uuid, Path, description = "The session's id")), request_body = Invite,
+    responses(
+        (status = 204, description = "Invited, now or before."),
+        (status = 409, body = ErrorBody, description = "`SESSION_ENDED`: it is over. `CANNOT_BE_INVITED`: there is no such user, or they may not look on."),
+    ))]
 pub(crate) async fn invite(
     State(app): State<Arc<App>>,
     client: ClientAddress,
@@ -73,7 +83,7 @@ pub(crate) async fn invite(
         return Err(ApiError::conflict("SESSION_ENDED", "The session has ended."));
     }
     let guest = app.store.user(wanted.user_id).await?.filter(|user| user.enabled && user.role != "end_user");
-    let guest = guest.ok_or_else(|| ApiError::invalid("There is nobody like that to invite."))?;
+    let guest = guest.ok_or_else(|| ApiError::conflict("CANNOT_BE_INVITED", "There is nobody like that to invite."))?;
     app.store.invite(id, guest.id, caller.user.id, app.clock.wall()).await?;
     app.audit(NewAudit {
         event: "invited",
@@ -90,9 +100,8 @@ pub(crate) async fn invite(
 
 /// Withdraw an invitation; the guest's viewers close.
 #[utoipa::path(delete, path = "/api/sessions/{id}/invitations/{user_id}", operation_id = "withdraw_invitation", tag = "sessions",
-    params(("id" = Uuid, Path), ("user_id" = Uuid, Path)), security(("login" = []), ("cookie" = [])),
-    responses((status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
-        (status = 404, body = ErrorBody)))]
+    params(("id" = Uuid, Path, description = "The session's id"), ("user_id" = Uuid, Path, description = "Who was invited")),
+    responses((status = 204, description = "Withdrawn.")))]
 pub(crate) async fn withdraw(
     State(app): State<Arc<App>>,
     client: ClientAddress,

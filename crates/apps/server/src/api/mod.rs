@@ -1,7 +1,9 @@
 //! The HTTP API: the route table, and its description.
 
 mod audit;
+mod changelog;
 mod codes;
+mod description;
 mod downloads;
 mod events;
 mod health;
@@ -17,6 +19,7 @@ mod shapes;
 mod tokens;
 mod users;
 mod viewer_token;
+mod words;
 
 pub(crate) use password::LIFETIME as LOGIN_LIFETIME;
 
@@ -27,13 +30,11 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
 use tower_http::timeout::RequestBodyTimeoutLayer;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi};
+use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::auth::caller::COOKIE;
 use crate::error::ErrorBody;
 
 /// Largest body that a call may have.
@@ -56,27 +57,12 @@ const BODY_WITHIN: Duration = Duration::from_secs(15);
         (name = "audit", description = "What happened"),
         (name = "operation", description = "Downloads, versions, events, probes")
     ),
-    components(schemas(ErrorBody)),
-    modifiers(&Credentials)
+    components(schemas(ErrorBody))
 )]
 struct Description;
 
-struct Credentials;
-
-impl Modify for Credentials {
-    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
-        let components = api.components.get_or_insert_default();
-        let bearer = HttpBuilder::new()
-            .scheme(HttpAuthScheme::Bearer)
-            .description(Some("A login token, or a personal access token with the scopes that a call needs"))
-            .build();
-        components.add_security_scheme("login", SecurityScheme::Http(bearer));
-        components.add_security_scheme("cookie", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(COOKIE))));
-    }
-}
-
 fn routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::with_openapi(Description::openapi())
+    let mut routes = OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(setup::state, setup::setup))
         .routes(routes!(password::login))
         .routes(routes!(password::logout))
@@ -95,6 +81,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(codes::validate))
         .routes(routes!(session_list::list))
         .routes(routes!(session::get, session::remove))
+        .routes(routes!(session::remove_several))
         .routes(routes!(session::request_control))
         .routes(routes!(viewer_token::mint))
         .routes(routes!(invitations::list, invitations::invite))
@@ -105,6 +92,13 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(events::events))
         .routes(routes!(downloads::download))
         .routes(routes!(health::version))
+        .routes(routes!(changelog::list))
+        .routes(routes!(settings::branding))
+        .routes(routes!(health::alive))
+        .routes(routes!(health::ready))
+        .routes(routes!(metrics::metrics));
+    description::complete(routes.get_openapi_mut());
+    routes
 }
 
 /// The API's description.
@@ -117,9 +111,6 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     let (router, api) = routes().split_for_parts();
     let docs = utoipa_swagger_ui::SwaggerUi::new("/api/docs").url("/api/openapi.json", api);
     router
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics::metrics))
         .route("/ws/agent", get(crate::relay::agent_socket::upgrade))
         .route("/ws/viewer", get(crate::relay::viewer_socket::upgrade))
         .merge(docs)

@@ -27,7 +27,9 @@ pub(crate) const LIFETIME: Millis = 24 * 60 * 60 * 1000;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Login {
+    #[schema(example = "ada")]
     username: String,
+    #[schema(format = Password)]
     password: String,
     /// The code that the authenticator shows, or a recovery code; where it is due and missing, the answer is 401
     /// with `OTP_REQUIRED`.
@@ -45,8 +47,14 @@ pub(crate) struct LoggedIn {
 }
 
 /// Log in.
-#[utoipa::path(post, path = "/api/auth/login", operation_id = "login", tag = "auth", request_body = Login, security(()),
-    responses((status = 200, body = LoggedIn), (status = 401, body = ErrorBody), (status = 429, body = ErrorBody)))]
+#[utoipa::path(post, path = "/api/auth/login", operation_id = "login", tag = "auth",
+    request_body = Login, security(()),
+    responses(
+        (status = 200, body = LoggedIn, description = "Logged in.",
+            headers(("set-cookie" = String, description = "The same token, for browsers."))),
+        (status = 401, body = ErrorBody, description = "`LOGIN_FAILED`: name or password are wrong. `OTP_REQUIRED`: a code is due as well. `OTP_INVALID`: it is not the one that is due."),
+        (status = 429, body = ErrorBody, description = "`RATE_LIMITED`: wait for as long as `Retry-After` says."),
+    ))]
 pub(crate) async fn login(
     State(app): State<Arc<App>>,
     client: ClientAddress,
@@ -113,7 +121,8 @@ async fn second_factor_of(
         return Err(ApiError::new(StatusCode::UNAUTHORIZED, "OTP_REQUIRED", detail));
     };
     app.limits.second_factor(user.id)?;
-    if let Some(factor) = second_factor::factor(&Secret::new(secret), otp, app.clock.wall()) {
+    let secret = app.sealer.open(user.id, secret)?;
+    if let Some(factor) = second_factor::factor(&secret, otp, app.clock.wall()) {
         return Ok(factor);
     }
     app.limits.second_factor_result(user.id, false);
@@ -143,8 +152,9 @@ async fn failed(app: &App, client: ClientAddress, username: &str, reason: &str) 
 }
 
 /// Log out: the login and every viewer token minted under it end.
-#[utoipa::path(post, path = "/api/auth/logout", operation_id = "logout", tag = "auth", security(("login" = []), ("cookie" = [])),
-    responses((status = 204), (status = 401, body = ErrorBody)))]
+#[utoipa::path(post, path = "/api/auth/logout", operation_id = "logout", tag = "auth",
+    responses((status = 204, description = "The login is gone.",
+            headers(("set-cookie" = String, description = "Takes the cookie away.")))))]
 pub(crate) async fn logout(
     State(app): State<Arc<App>>,
     client: ClientAddress,
@@ -163,8 +173,8 @@ pub(crate) async fn logout(
 }
 
 /// Who the credential stands for, and what it carries.
-#[utoipa::path(get, path = "/api/auth/me", operation_id = "me", tag = "auth", security(("login" = []), ("cookie" = [])),
-    responses((status = 200, body = User), (status = 401, body = ErrorBody)))]
+#[utoipa::path(get, path = "/api/auth/me", operation_id = "me", tag = "auth",
+    responses((status = 200, body = User, description = "The user, with what the credential carries.")))]
 pub(crate) async fn me(Known(caller): Known) -> Json<User> {
     Json(User::new(caller.user, &caller.permissions))
 }
@@ -173,16 +183,21 @@ pub(crate) async fn me(Known(caller): Known) -> Json<User> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChangePassword {
+    #[schema(format = Password)]
     current_password: String,
-    /// At least 10 characters.
+    #[schema(min_length = 10, max_length = 256, format = Password)]
     new_password: String,
 }
 
 /// Change one's password. Every other login of the user ends.
-#[utoipa::path(post, path = "/api/auth/change-password", operation_id = "change_password", tag = "auth", request_body = ChangePassword,
-    security(("login" = []), ("cookie" = [])),
-    responses((status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
-        (status = 422, body = ErrorBody), (status = 429, body = ErrorBody)))]
+#[utoipa::path(post, path = "/api/auth/change-password", operation_id = "change_password", tag = "auth",
+    request_body = ChangePassword,
+    responses(
+        (status = 204, description = "Changed."),
+        (status = 403, body = ErrorBody, description = "`WRONG_PASSWORD`: the current password is wrong. `CROSS_ORIGIN`, `LOGIN_REQUIRED`: as everywhere."),
+        (status = 422, body = ErrorBody, description = "`WEAK_PASSWORD`, or `INVALID_REQUEST` as everywhere."),
+        (status = 429, body = ErrorBody, description = "`RATE_LIMITED`: wait for as long as `Retry-After` says."),
+    ))]
 pub(crate) async fn change_password(
     State(app): State<Arc<App>>,
     client: ClientAddress,

@@ -29,8 +29,7 @@ pub(crate) struct Proposal {
 
 /// Propose a second factor.
 #[utoipa::path(post, path = "/api/auth/second-factor/propose", operation_id = "propose_second_factor", tag = "auth",
-    security(("login" = []), ("cookie" = [])),
-    responses((status = 200, body = Proposal), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
+    responses((status = 200, body = Proposal, description = "A secret that is good for nothing yet.")))]
 pub(crate) async fn propose(InPerson(caller): InPerson) -> Result<Json<Proposal>, ApiError> {
     let caller = caller.technician()?;
     let secret = second_factor::new_secret()?;
@@ -42,6 +41,7 @@ pub(crate) async fn propose(InPerson(caller): InPerson) -> Result<Json<Proposal>
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SetSecondFactor {
+    #[schema(format = Password)]
     current_password: String,
     /// The proposed secret.
     secret: String,
@@ -56,10 +56,14 @@ pub(crate) struct RecoveryCodes {
 }
 
 /// Have a second factor from now on, in place of the one before.
-#[utoipa::path(put, path = "/api/auth/second-factor", operation_id = "set_second_factor", tag = "auth", request_body = SetSecondFactor,
-    security(("login" = []), ("cookie" = [])),
-    responses((status = 200, body = RecoveryCodes), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
-        (status = 422, body = ErrorBody), (status = 429, body = ErrorBody)))]
+#[utoipa::path(put, path = "/api/auth/second-factor", operation_id = "set_second_factor", tag = "auth",
+    request_body = SetSecondFactor,
+    responses(
+        (status = 200, body = RecoveryCodes, description = "Set. The codes are shown this once."),
+        (status = 403, body = ErrorBody, description = "`WRONG_PASSWORD`: the current password is wrong. `CROSS_ORIGIN`, `LOGIN_REQUIRED`: as everywhere."),
+        (status = 422, body = ErrorBody, description = "`OTP_INVALID`: the code is not the one that is due. `INVALID_REQUEST`: as everywhere."),
+        (status = 429, body = ErrorBody, description = "`RATE_LIMITED`: wait for as long as `Retry-After` says."),
+    ))]
 pub(crate) async fn set(
     State(app): State<Arc<App>>,
     client: ClientAddress,
@@ -82,7 +86,8 @@ pub(crate) async fn set(
     };
     let codes = second_factor::recovery_codes()?;
     let hashes: Vec<_> = codes.iter().filter_map(|code| second_factor::recovery_hash(code.expose())).collect();
-    if !app.store.set_second_factor(caller.user.id, &hash, &secret, step, &hashes).await? {
+    let sealed = app.sealer.seal(caller.user.id, &secret)?;
+    if !app.store.set_second_factor(caller.user.id, &hash, &sealed, step, &hashes).await? {
         return Err(wrong_password());
     }
     audit(&app, "second_factor_set", &caller, client).await;
@@ -93,14 +98,18 @@ pub(crate) async fn set(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RemoveSecondFactor {
+    #[schema(format = Password)]
     current_password: String,
 }
 
 /// Have no second factor any more.
-#[utoipa::path(post, path = "/api/auth/second-factor/remove", operation_id = "remove_second_factor", tag = "auth", request_body = RemoveSecondFactor,
-    security(("login" = []), ("cookie" = [])),
-    responses((status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
-        (status = 429, body = ErrorBody)))]
+#[utoipa::path(post, path = "/api/auth/second-factor/remove", operation_id = "remove_second_factor", tag = "auth",
+    request_body = RemoveSecondFactor,
+    responses(
+        (status = 204, description = "Removed."),
+        (status = 403, body = ErrorBody, description = "`WRONG_PASSWORD`: the current password is wrong. `CROSS_ORIGIN`, `LOGIN_REQUIRED`: as everywhere."),
+        (status = 429, body = ErrorBody, description = "`RATE_LIMITED`: wait for as long as `Retry-After` says."),
+    ))]
 pub(crate) async fn remove(
     State(app): State<Arc<App>>,
     client: ClientAddress,

@@ -9,6 +9,8 @@ use gc_access::Permission;
 use gc_session::EndReason;
 use gc_session::relay::AskRefusal;
 use gc_store::{NewAudit, SessionChange, SessionRow};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::session_list::{Session, visible};
@@ -17,13 +19,15 @@ use crate::app::App;
 use crate::auth::caller::Caller;
 use crate::error::{ApiError, ErrorBody};
 use crate::relay::Asker;
-use crate::request::Path;
+use crate::request::{Body, Path};
+
+/// Most sessions that are removed by one call.
+const AT_ONCE: usize = 500;
 
 /// One session.
-#[utoipa::path(get, path = "/api/sessions/{id}", operation_id = "get_session", tag = "sessions", params(("id" = Uuid, Path)),
-    security(("login" = []), ("cookie" = [])),
-    responses((status = 200, body = Session), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
-        (status = 404, body = ErrorBody)))]
+#[utoipa::path(get, path = "/api/sessions/{id}", operation_id = "get_session", tag = "sessions",
+    params(("id" = Uuid, Path, description = "The session's id")),
+    responses((status = 200, body = Session, description = "The session.")))]
 pub(crate) async fn get(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -36,31 +40,80 @@ pub(crate) async fn get(
 
 /// End a session for everybody. Its creator may; administrators end the
 /// sessions of others and take them, and what has ended, out of the lists.
-#[utoipa::path(delete, path = "/api/sessions/{id}", operation_id = "remove_session", tag = "sessions", params(("id" = Uuid, Path)),
-    security(("login" = []), ("cookie" = [])),
-    responses((status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
-        (status = 404, body = ErrorBody)))]
+#[utoipa::path(delete, path = "/api/sessions/{id}", operation_id = "remove_session", tag = "sessions",
+    params(("id" = Uuid, Path, description = "The session's id")),
+    responses((status = 204, description = "Ended, and out of the lists where an administrator did it.")))]
 pub(crate) async fn remove(
     State(app): State<Arc<App>>,
     client: ClientAddress,
     caller: Caller,
     Path(id): Path<Uuid>,
 ) -> Result<StatusCode, ApiError> {
-    let (row, view) = visible(&app, &caller, id).await?;
+    remove_one(&app, client, &caller, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Which sessions to remove.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RemoveSessions {
+    #[schema(min_items = 1, max_items = 500)]
+    ids: Vec<Uuid>,
+}
+
+/// What became of one of them.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Removal {
+    id: Uuid,
+    removed: bool,
+    /// Why it was not, as the single call would say it: `NOT_FOUND`, `FORBIDDEN`, `DATABASE_UNAVAILABLE`.
+    error_code: Option<&'static str>,
+}
+
+/// What became of each, in the order of the call.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Removals {
+    items: Vec<Removal>,
+}
+
+/// End or remove up to 500 sessions, each as the single call would. One that
+/// cannot be removed keeps no other from it.
+#[utoipa::path(post, path = "/api/sessions/remove", operation_id = "remove_sessions", tag = "sessions",
+    request_body = RemoveSessions,
+    responses((status = 200, body = Removals, description = "What became of each.")))]
+pub(crate) async fn remove_several(
+    State(app): State<Arc<App>>,
+    client: ClientAddress,
+    caller: Caller,
+    Body(wanted): Body<RemoveSessions>,
+) -> Result<Json<Removals>, ApiError> {
+    if wanted.ids.is_empty() || wanted.ids.len() > AT_ONCE {
+        return Err(ApiError::invalid("Name 1 to 500 sessions."));
+    }
+    let mut items = Vec::new();
+    for id in wanted.ids {
+        let error_code = remove_one(&app, client, &caller, id).await.err().map(|error| error.code);
+        items.push(Removal { id, removed: error_code.is_none(), error_code });
+    }
+    Ok(Json(Removals { items }))
+}
+
+async fn remove_one(app: &Arc<App>, client: ClientAddress, caller: &Caller, id: Uuid) -> Result<(), ApiError> {
+    let (row, view) = visible(app, caller, id).await?;
     if !view.is_creator && !caller.permissions.has(Permission::ManageSessions) {
         return Err(ApiError::forbidden());
     }
     let listed = view.is_creator && !view.ended;
     if listed {
-        end(&app, &row, EndReason::ClosedByTechnician).await?;
+        end(app, &row, EndReason::ClosedByTechnician).await?;
     } else if caller.permissions.has(Permission::ManageSessions) {
-        end(&app, &row, EndReason::Removed).await?;
+        end(app, &row, EndReason::Removed).await?;
         let change = SessionChange { deleted_at: Some(app.clock.wall()), ..Default::default() };
         app.store.change_session(id, change).await?;
         app.changed(id, row.created_by).await;
     } else {
         // Its creator ends what has ended: nothing is left to do.
-        return Ok(StatusCode::NO_CONTENT);
+        return Ok(());
     }
     app.audit(NewAudit {
         event: "session_removed",
@@ -71,7 +124,7 @@ pub(crate) async fn remove(
         ..Default::default()
     })
     .await;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(())
 }
 
 /// End it, for `reason` or as a code that was taken back.
@@ -85,10 +138,13 @@ async fn end(app: &Arc<App>, row: &SessionRow, reason: EndReason) -> Result<(), 
 }
 
 /// Ask the person to allow control where they allowed view.
-#[utoipa::path(post, path = "/api/sessions/{id}/request-control", operation_id = "request_control", tag = "sessions", params(("id" = Uuid, Path)),
-    security(("login" = []), ("cookie" = [])),
-    responses((status = 202), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
-        (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 429, body = ErrorBody)))]
+#[utoipa::path(post, path = "/api/sessions/{id}/request-control", operation_id = "request_control", tag = "sessions",
+    params(("id" = Uuid, Path, description = "The session's id")),
+    responses(
+        (status = 202, description = "The person is being asked."),
+        (status = 409, body = ErrorBody, description = "`SESSION_NOT_LIVE`, `ALREADY_ASKING`, or `ALREADY_ACCEPTED`."),
+        (status = 429, body = ErrorBody, description = "`JUST_REFUSED`: the person has said no within the last half minute."),
+    ))]
 pub(crate) async fn request_control(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::shapes::{List, at};
+use super::shapes::{Limit, List, at};
+use super::words::{AccessName, ConsentName, EndReasonName, SessionState, SourceName};
 use crate::app::App;
 use crate::auth::caller::Caller;
-use crate::error::{ApiError, ErrorBody};
+use crate::error::ApiError;
 use crate::request::Query;
 
 /// The machine at the other end.
@@ -31,7 +32,7 @@ pub(crate) struct Watching {
     viewer: u32,
     user_id: Uuid,
     name: String,
-    /// `view_only` or `control`.
+    #[schema(value_type = AccessName)]
     access: String,
     in_control: bool,
     #[schema(format = DateTime)]
@@ -44,16 +45,20 @@ pub(crate) struct Session {
     pub(crate) id: Uuid,
     /// Null before consent.
     machine: Option<Machine>,
-    /// `standalone`, `gururmm` or `end_user`.
+    #[schema(value_type = SourceName)]
     source: String,
-    /// `not_required`, `pending`, `granted` or `denied`.
+    #[schema(value_type = ConsentName)]
     consent_state: String,
-    /// `waiting`, `pending`, `live`, `suspended` or `ended`.
+    #[schema(value_type = SessionState)]
     state: String,
+    #[schema(value_type = Option<EndReasonName>)]
     end_reason: Option<String>,
     is_managed: bool,
-    /// `view_only` or `control`: what was asked for, and what was accepted.
+    /// What was asked for.
+    #[schema(value_type = AccessName)]
     requested_access: String,
+    /// What the person accepted.
+    #[schema(value_type = Option<AccessName>)]
     accepted_access: Option<String>,
     technician_name: String,
     created_by: Option<Uuid>,
@@ -123,45 +128,49 @@ pub(super) async fn visible(app: &App, caller: &Caller, id: Uuid) -> Result<(Ses
     if gc_access::may_see(&caller.permissions, &view) { Ok((row, view)) } else { Err(missing()) }
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum OpenOrEnded {
+    Open,
+    Ended,
+}
+
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
-    /// `open` or `ended`; both without it.
-    state: Option<String>,
+    /// Only those that go on, or only those that are over.
+    #[param(inline)]
+    state: Option<OpenOrEnded>,
+    /// Only those that this user created.
+    created_by: Option<Uuid>,
     /// The `next` of the page before.
     after: Option<Uuid>,
-    /// At most so many, 1 to 200; 50 without it.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u64>,
+    /// At most so many.
+    #[serde(default)]
+    #[param(value_type = Option<u64>, minimum = 1, maximum = 200, default = 50)]
+    limit: Limit,
 }
 
 /// Sessions that one may see, newest first.
-#[utoipa::path(get, path = "/api/sessions", operation_id = "list_sessions", tag = "sessions", params(Filter),
-    security(("login" = []), ("cookie" = [])),
-    responses((status = 200, body = List<Session>), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-        (status = 403, body = ErrorBody)))]
+#[utoipa::path(get, path = "/api/sessions", operation_id = "list_sessions", tag = "sessions",
+    params(Filter),
+    responses((status = 200, body = List<Session>, description = "A page.")))]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
     Query(filter): Query<Filter>,
 ) -> Result<Json<List<Session>>, ApiError> {
     caller.require(Permission::View)?;
-    let ended = match filter.state.as_deref() {
-        None => None,
-        Some("open") => Some(false),
-        Some("ended") => Some(true),
-        Some(_) => return Err(ApiError::bad_request("INVALID_QUERY", "state is open or ended.")),
-    };
     let page = app
         .store
         .sessions(SessionFilter {
             visible_to: (!caller.is_admin()).then_some(caller.user.id),
-            ended,
+            created_by: filter.created_by,
+            ended: filter.state.map(|state| state == OpenOrEnded::Ended),
             before: filter.after,
-            limit: filter.limit.unwrap_or(50).clamp(1, 200),
+            limit: filter.limit.0,
         })
         .await?;
-    let items = page.items.into_iter().map(|row| Session::new(&app, row)).collect();
-    Ok(Json(List { items, next: page.next.map(|id| id.to_string()) }))
+    Ok(Json(List::of(page, |row| Session::new(&app, row))))
 }

@@ -25,8 +25,12 @@ pub(crate) struct SetupState {
 }
 
 /// Whether set-up is open; 404 once it is done.
-#[utoipa::path(get, path = "/api/setup", operation_id = "setup_state", tag = "auth", security(()),
-    responses((status = 200, body = SetupState), (status = 404, body = ErrorBody)))]
+#[utoipa::path(get, path = "/api/setup", operation_id = "setup_state", tag = "auth",
+    security(()),
+    responses(
+        (status = 200, body = SetupState, description = "Set-up is open."),
+        (status = 404, body = ErrorBody, description = "`NOT_FOUND`: set-up is done."),
+    ))]
 pub(crate) async fn state(State(app): State<Arc<App>>) -> Result<Json<SetupState>, ApiError> {
     if app.store.has_admin().await? {
         return Err(ApiError::not_found("route"));
@@ -40,17 +44,25 @@ pub(crate) async fn state(State(app): State<Arc<App>>) -> Result<Json<SetupState
 pub(crate) struct Setup {
     /// From the link that the server printed.
     token: String,
+    #[schema(pattern = "^\\s*[\\p{L}\\p{N}._@+-]{1,64}\\s*$", example = "ada")]
     username: String,
-    /// At least 10 characters.
+    #[schema(min_length = 10, max_length = 256, format = Password)]
     password: String,
     /// Shown to people; the user name where there is none.
+    #[schema(min_length = 1, max_length = 100, pattern = "[^\\s\\p{C}]", example = "Ada Lovelace")]
     display_name: Option<String>,
 }
 
 /// Create the first administrator with the one-time token.
-#[utoipa::path(post, path = "/api/setup", operation_id = "setup", tag = "auth", request_body = Setup, security(()),
-    responses((status = 201, body = User), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
-        (status = 422, body = ErrorBody), (status = 429, body = ErrorBody)))]
+#[utoipa::path(post, path = "/api/setup", operation_id = "setup", tag = "auth",
+    request_body = Setup, security(()),
+    responses(
+        (status = 201, body = User, description = "The administrator."),
+        (status = 401, body = ErrorBody, description = "`SETUP_TOKEN_INVALID`: not the token that the server printed last."),
+        (status = 404, body = ErrorBody, description = "`NOT_FOUND`: set-up is done."),
+        (status = 422, body = ErrorBody, description = "`WEAK_PASSWORD`, or `INVALID_REQUEST` as everywhere."),
+        (status = 429, body = ErrorBody, description = "`RATE_LIMITED`: wait for as long as `Retry-After` says."),
+    ))]
 pub(crate) async fn setup(
     State(app): State<Arc<App>>,
     client: ClientAddress,

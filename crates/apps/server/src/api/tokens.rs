@@ -11,14 +11,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::shapes::{List, at};
+use super::shapes::{Limit, List, at};
 use super::users::{check_display_name, covered_user};
+use super::words::PermissionName;
 use crate::address::ClientAddress;
 use crate::app::App;
 use crate::auth::caller::{Caller, InPerson, TOKEN_PREFIX};
 use crate::clock::Clock;
 use crate::error::{ApiError, ErrorBody};
-use crate::request::{Body, Path, Query};
+use crate::request::{Body, Path, Query, Whole};
 
 /// Most tokens that a user may hold.
 const MOST: u64 = 50;
@@ -32,6 +33,7 @@ pub(crate) struct Token {
     id: Uuid,
     name: String,
     /// Permissions that it carries, as far as its owner has them.
+    #[schema(value_type = Vec<PermissionName>)]
     scopes: Vec<&'static str>,
     #[schema(format = DateTime)]
     created_at: String,
@@ -58,30 +60,37 @@ impl Token {
     }
 }
 
-/// Whose tokens.
-#[derive(Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct Whose {
+pub(crate) struct Filter {
     /// Another user's, for whoever manages users; one's own without it.
     user_id: Option<Uuid>,
+    /// The `next` of the page before.
+    after: Option<Uuid>,
+    /// At most so many.
+    #[serde(default)]
+    #[param(value_type = Option<u64>, minimum = 1, maximum = 200, default = 50)]
+    limit: Limit,
 }
 
 /// Tokens that were not revoked, newest first.
-#[utoipa::path(get, path = "/api/tokens", operation_id = "list_tokens", tag = "auth", params(Whose),
-    security(("login" = []), ("cookie" = [])),
-    responses((status = 200, body = List<Token>), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-        (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
+#[utoipa::path(get, path = "/api/tokens", operation_id = "list_tokens", tag = "auth",
+    params(Filter),
+    responses(
+        (status = 200, body = List<Token>, description = "A page."),
+        (status = 404, body = ErrorBody, description = "`NOT_FOUND`: there is no such user."),
+    ))]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     InPerson(caller): InPerson,
-    Query(whose): Query<Whose>,
+    Query(filter): Query<Filter>,
 ) -> Result<Json<List<Token>>, ApiError> {
     let caller = caller.technician()?;
-    let user = whose.user_id.unwrap_or(caller.user.id);
+    let user = filter.user_id.unwrap_or(caller.user.id);
     may_manage(&app, &caller, user).await?;
-    let items = app.store.api_tokens(user).await?.iter().map(|row| Token::new(row, &app.clock)).collect();
-    Ok(Json(List { items, next: None }))
+    let page = app.store.api_tokens(user, filter.after, filter.limit.0).await?;
+    Ok(Json(List::of(page, |row| Token::new(&row, &app.clock))))
 }
 
 /// A token to make.
@@ -89,29 +98,31 @@ pub(crate) async fn list(
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateToken {
     /// What it is for, in the owner's words.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(min_length = 1, max_length = 100, pattern = "[^\\s\\p{C}]", example = "nightly report")]
     name: String,
     /// Permissions that it carries: at least one, none that its owner lacks.
-    #[schema(min_items = 1)]
+    #[schema(value_type = Vec<PermissionName>, min_items = 1)]
     scopes: Vec<String>,
     /// Days until it expires, 1 to 730; null: until it is revoked.
-    #[schema(minimum = 1, maximum = 730)]
-    expires_in_days: Option<u32>,
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 730)]
+    expires_in_days: Option<Whole>,
 }
 
 /// A token that was made.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CreatedToken {
-    /// Shown this once.
+    /// Begins with `pat_`. Shown this once.
     secret: String,
     token: Token,
 }
 
 /// Make a token for oneself.
-#[utoipa::path(post, path = "/api/tokens", operation_id = "create_token", tag = "auth", request_body = CreateToken,
-    security(("login" = []), ("cookie" = [])),
-    responses((status = 201, body = CreatedToken), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
-        (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
+#[utoipa::path(post, path = "/api/tokens", operation_id = "create_token", tag = "auth",
+    request_body = CreateToken,
+    responses(
+        (status = 201, body = CreatedToken, description = "Made. The secret is shown this once."),
+        (status = 409, body = ErrorBody, description = "`TOO_MANY_TOKENS`: one has at most 50 that hold."),
+    ))]
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
     client: ClientAddress,
@@ -128,7 +139,8 @@ pub(crate) async fn create(
         return Err(ApiError::invalid("A token has at least one scope."));
     }
     scopes.iter().try_for_each(|scope| caller.require(*scope))?;
-    if wanted.expires_in_days.is_some_and(|days| !(1..=LONGEST).contains(&days)) {
+    let days = wanted.expires_in_days.map(|Whole(days)| days);
+    if days.is_some_and(|days| !(1..=LONGEST).contains(&days)) {
         return Err(ApiError::invalid("A token expires after 1 to 730 days, or when it is revoked."));
     }
     let now = app.clock.wall();
@@ -137,7 +149,7 @@ pub(crate) async fn create(
         user_id: caller.user.id,
         name,
         scopes,
-        expires_at: wanted.expires_in_days.map(|days| app.clock.steady() + Millis::from(days) * DAY),
+        expires_at: days.map(|days| app.clock.steady() + Millis::from(days) * DAY),
     };
     let Some(row) = app.store.add_api_token(new, secret.hash(), MOST, now).await? else {
         return Err(ApiError::conflict("TOO_MANY_TOKENS", "You have 50 tokens: revoke one that is not used."));
@@ -149,10 +161,9 @@ pub(crate) async fn create(
 
 /// Revoke a token: one's own, or another's by whoever manages users. Viewers
 /// that it opened close.
-#[utoipa::path(delete, path = "/api/tokens/{id}", operation_id = "revoke_token", tag = "auth", params(("id" = Uuid, Path)),
-    security(("login" = []), ("cookie" = [])),
-    responses((status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
-        (status = 404, body = ErrorBody)))]
+#[utoipa::path(delete, path = "/api/tokens/{id}", operation_id = "revoke_token", tag = "auth",
+    params(("id" = Uuid, Path, description = "The token's id")),
+    responses((status = 204, description = "Revoked, now or before.")))]
 pub(crate) async fn revoke(
     State(app): State<Arc<App>>,
     client: ClientAddress,

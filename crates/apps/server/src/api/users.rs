@@ -6,18 +6,19 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use gc_access::{Permission, Permissions, Role};
-use gc_store::{EndsLogins, NewAudit, NewUser, StoreError, UserChange};
+use gc_store::{EndsLogins, NewAudit, NewUser, StoreError, UserChange, UserFilter};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::shapes::{List, User};
+use super::shapes::{Limit, List, User};
+use super::words::{PermissionName, RoleName};
 use crate::address::ClientAddress;
 use crate::app::App;
 use crate::auth::caller::Caller;
 use crate::auth::password;
 use crate::error::{ApiError, ErrorBody};
-use crate::request::{Body, Path};
+use crate::request::{Body, Path, Query};
 
 /// A user name that will do, trimmed.
 pub(super) fn check_username(name: &str) -> Result<String, ApiError> {
@@ -49,17 +50,56 @@ fn check_permissions(names: &[String]) -> Result<Vec<Permission>, ApiError> {
     names.iter().map(find).collect()
 }
 
-/// All users.
-#[utoipa::path(get, path = "/api/users", operation_id = "list_users", tag = "users", security(("login" = []), ("cookie" = [])),
-    responses((status = 200, body = List<User>), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
-pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<List<User>>, ApiError> {
-    caller.require(Permission::ManageUsers)?;
-    let mut items = Vec::new();
-    for row in app.store.users().await? {
-        let permissions = app.store.permissions(&row).await?;
-        items.push(User::new(row, &permissions));
+/// Which users.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Filter {
+    /// Only those whose user name or shown name has this in it, upper or lower case.
+    #[param(max_length = 100)]
+    q: Option<String>,
+    /// Only those of this role.
+    #[param(value_type = Option<RoleName>)]
+    role: Option<Role>,
+    /// Only those who may log in, or only those who may not.
+    enabled: Option<bool>,
+    /// The `next` of the page before: a user name; what follows comes after it.
+    after: Option<String>,
+    /// At most so many.
+    #[serde(default)]
+    #[param(value_type = Option<u64>, minimum = 1, maximum = 200, default = 50)]
+    limit: Limit,
+}
+
+/// What a name is searched by.
+fn check_search(text: Option<String>) -> Result<Option<String>, ApiError> {
+    match text {
+        Some(text) if text.chars().count() > 100 => {
+            Err(ApiError::bad_request("INVALID_QUERY", "A search has at most 100 characters."))
+        }
+        // What no name holds is not searched for: not every database takes every character.
+        text => Ok(text.map(|text| gc_protocol::limits::displayable(&text, 100)).filter(|text| !text.is_empty())),
     }
-    Ok(Json(List { items, next: None }))
+}
+
+/// All users, by name.
+#[utoipa::path(get, path = "/api/users", operation_id = "list_users", tag = "users",
+    params(Filter),
+    responses((status = 200, body = List<User>, description = "A page.")))]
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Query(filter): Query<Filter>,
+) -> Result<Json<List<User>>, ApiError> {
+    caller.require(Permission::ManageUsers)?;
+    let filter = UserFilter {
+        search: check_search(filter.q)?,
+        role: filter.role,
+        enabled: filter.enabled,
+        after: filter.after.map(|after| gc_protocol::limits::displayable(&after, 64)),
+        limit: filter.limit.0,
+    };
+    Ok(Json(List::of(app.store.users(filter).await?, |(row, permissions)| User::new(row, &permissions))))
 }
 
 /// Somebody who can be invited.
@@ -69,43 +109,68 @@ pub(crate) struct Colleague {
     display_name: String,
 }
 
-/// Those who can be invited to a session: enabled technicians and watchers.
-#[utoipa::path(get, path = "/api/colleagues", operation_id = "colleagues", tag = "users", security(("login" = []), ("cookie" = [])),
-    responses((status = 200, body = List<Colleague>), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
-pub(crate) async fn colleagues(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<List<Colleague>>, ApiError> {
+/// Which colleagues.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ColleagueFilter {
+    /// Only those whose user name or shown name has this in it, upper or lower case.
+    #[param(max_length = 100)]
+    q: Option<String>,
+    /// The `next` of the page before.
+    after: Option<Uuid>,
+    /// At most so many.
+    #[serde(default)]
+    #[param(value_type = Option<u64>, minimum = 1, maximum = 200, default = 50)]
+    limit: Limit,
+}
+
+/// Those who can be invited to a session: enabled technicians and watchers,
+/// oldest account first.
+#[utoipa::path(get, path = "/api/colleagues", operation_id = "colleagues", tag = "users",
+    params(ColleagueFilter),
+    responses((status = 200, body = List<Colleague>, description = "A page.")))]
+pub(crate) async fn colleagues(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Query(filter): Query<ColleagueFilter>,
+) -> Result<Json<List<Colleague>>, ApiError> {
     caller.require(Permission::CreateCodes)?;
-    let others = app
-        .store
-        .users()
-        .await?
-        .into_iter()
-        .filter(|user| user.enabled && user.id != caller.user.id && user.role != Role::EndUser.as_str());
-    let items = others.map(|user| Colleague { id: user.id, display_name: user.display_name }).collect();
-    Ok(Json(List { items, next: None }))
+    let search = check_search(filter.q)?;
+    let page = app.store.colleagues(caller.user.id, search.as_deref(), filter.after, filter.limit.0).await?;
+    Ok(Json(List::of(page, |user| Colleague { id: user.id, display_name: user.display_name })))
 }
 
 /// A user to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateUser {
+    #[schema(pattern = "^\\s*[\\p{L}\\p{N}._@+-]{1,64}\\s*$", example = "ada")]
     username: String,
-    /// At least 10 characters; the user has to choose another at first login.
+    /// The user has to choose another at first login, unless said otherwise.
+    #[schema(min_length = 10, max_length = 256, format = Password)]
     password: String,
-    /// `admin`, `operator`, `viewer` or `end_user`.
+    #[schema(value_type = RoleName)]
     role: String,
+    /// Shown to people; the user name where there is none.
+    #[schema(min_length = 1, max_length = 100, pattern = "[^\\s\\p{C}]", example = "Ada Lovelace")]
     display_name: Option<String>,
     /// Beside the role's.
     #[serde(default)]
+    #[schema(value_type = Vec<PermissionName>)]
     permissions: Vec<String>,
     /// Whether they must choose another password first; yes unless said.
     must_change_password: Option<bool>,
 }
 
 /// Create a user.
-#[utoipa::path(post, path = "/api/users", operation_id = "create_user", tag = "users", request_body = CreateUser,
-    security(("login" = []), ("cookie" = [])),
-    responses((status = 201, body = User), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
-        (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
+#[utoipa::path(post, path = "/api/users", operation_id = "create_user", tag = "users",
+    request_body = CreateUser,
+    responses(
+        (status = 201, body = User, description = "Created."),
+        (status = 409, body = ErrorBody, description = "`USERNAME_TAKEN`: somebody has this user name."),
+        (status = 422, body = ErrorBody, description = "`WEAK_PASSWORD`, or `INVALID_REQUEST` as everywhere."),
+    ))]
 pub(crate) async fn create(
     State(app): State<Arc<App>>,
     client: ClientAddress,
@@ -141,9 +206,12 @@ pub(crate) async fn create(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChangeUser {
+    #[schema(min_length = 1, max_length = 100, pattern = "[^\\s\\p{C}]", example = "Ada Lovelace")]
     display_name: Option<String>,
+    #[schema(value_type = Option<RoleName>)]
     role: Option<String>,
     /// Replaces all permissions beside the role's.
+    #[schema(value_type = Option<Vec<PermissionName>>)]
     permissions: Option<Vec<String>>,
     enabled: Option<bool>,
     /// True takes the second factor away, for whoever has lost the device and
@@ -151,14 +219,18 @@ pub(crate) struct ChangeUser {
     #[serde(default)]
     reset_second_factor: bool,
     /// A new password; the user has to choose another at next login.
+    #[schema(min_length = 10, max_length = 256, format = Password)]
     password: Option<String>,
 }
 
 /// Change a user. Where they may do less afterwards, their viewers close.
-#[utoipa::path(patch, path = "/api/users/{id}", operation_id = "change_user", tag = "users", params(("id" = Uuid, Path)), request_body = ChangeUser,
-    security(("login" = []), ("cookie" = [])),
-    responses((status = 200, body = User), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
-        (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
+#[utoipa::path(patch, path = "/api/users/{id}", operation_id = "change_user", tag = "users",
+    params(("id" = Uuid, Path, description = "The user's id")), request_body = ChangeUser,
+    responses(
+        (status = 200, body = User, description = "The user as they are now."),
+        (status = 409, body = ErrorBody, description = "`LAST_ADMIN`: nobody would be left to administrate. `CHANGED_MEANWHILE`: somebody else changed this user's rights at the same moment."),
+        (status = 422, body = ErrorBody, description = "`WEAK_PASSWORD`, or `INVALID_REQUEST` as everywhere."),
+    ))]
 pub(crate) async fn change(
     State(app): State<Arc<App>>,
     client: ClientAddress,
@@ -201,6 +273,7 @@ pub(crate) async fn change(
         must_change_password: password_hash.is_some().then_some(true),
         password_hash,
         without_second_factor: wanted.reset_second_factor,
+        only_if_rights: Some(before),
         ends_logins: if ends_logins { EndsLogins::All } else { EndsLogins::None },
         ..Default::default()
     };
@@ -218,10 +291,12 @@ pub(crate) async fn change(
 }
 
 /// Remove a user; what they did stays in the audit trail.
-#[utoipa::path(delete, path = "/api/users/{id}", operation_id = "remove_user", tag = "users", params(("id" = Uuid, Path)),
-    security(("login" = []), ("cookie" = [])),
-    responses((status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
-        (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+#[utoipa::path(delete, path = "/api/users/{id}", operation_id = "remove_user", tag = "users",
+    params(("id" = Uuid, Path, description = "The user's id")),
+    responses(
+        (status = 204, description = "Removed."),
+        (status = 409, body = ErrorBody, description = "`LAST_ADMIN`: nobody would be left to administrate. `CHANGED_MEANWHILE`: somebody else changed this user's rights at the same moment."),
+    ))]
 pub(crate) async fn remove(
     State(app): State<Arc<App>>,
     client: ClientAddress,
@@ -229,8 +304,9 @@ pub(crate) async fn remove(
     Path(id): Path<Uuid>,
 ) -> Result<StatusCode, ApiError> {
     caller.require(Permission::ManageUsers)?;
-    covered_user(&app, &caller, id).await?;
+    let before = covered_user(&app, &caller, id).await?;
     let change = UserChange {
+        only_if_rights: Some(before),
         deleted_at: Some(app.clock.wall()),
         enabled: Some(false),
         ends_logins: EndsLogins::All,

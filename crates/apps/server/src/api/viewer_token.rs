@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::session_list::visible;
 use super::shapes::at;
+use super::words::AccessName;
 use crate::app::App;
 use crate::auth::caller::Caller;
 use crate::auth::viewer_token::{Claims, LIFETIME};
@@ -22,7 +23,8 @@ use crate::request::Path;
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Minted {
     token: String,
-    /// `view_only` or `control`; the token itself says it too.
+    /// The token itself says it too.
+    #[schema(value_type = AccessName)]
     access: String,
     #[schema(format = DateTime)]
     expires_at: String,
@@ -30,10 +32,12 @@ pub(crate) struct Minted {
 }
 
 /// Mint a viewer token for a session.
-#[utoipa::path(post, path = "/api/sessions/{id}/viewer-token", operation_id = "mint_viewer_token", tag = "sessions", params(("id" = Uuid, Path)),
-    security(("login" = []), ("cookie" = [])),
-    responses((status = 200, body = Minted), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
-        (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+#[utoipa::path(post, path = "/api/sessions/{id}/viewer-token", operation_id = "mint_viewer_token", tag = "sessions",
+    params(("id" = Uuid, Path, description = "The session's id")),
+    responses(
+        (status = 200, body = Minted, description = "A token, to be used within its time."),
+        (status = 409, body = ErrorBody, description = "`CONSENT_PENDING`: the person has not accepted. `SESSION_ENDED`: it is over."),
+    ))]
 pub(crate) async fn mint(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -11,7 +11,9 @@ use crate::error::ApiError;
 
 /// Shortest password, in characters.
 pub(crate) const SHORTEST: usize = 10;
-/// Longest password, in bytes: hashing must not become a burden.
+/// Longest new password, in characters.
+const LONGEST_NEW: usize = 256;
+/// Longest password that is looked at, in bytes: hashing must not become a burden.
 const LONGEST: usize = 1024;
 
 /// Most memory that a stored hash may ask for, in KiB; ours asks for 19 MiB.
@@ -22,8 +24,8 @@ static MEMORY: Mutex<Vec<Block>> = Mutex::new(Vec::new());
 
 /// Whether a new password will do.
 pub(crate) fn check_new(password: &str) -> Result<(), ApiError> {
-    if password.chars().count() < SHORTEST || password.len() > LONGEST {
-        let detail = format!("A password has at least {SHORTEST} characters and at most {LONGEST} bytes.");
+    if !(SHORTEST..=LONGEST_NEW).contains(&password.chars().count()) {
+        let detail = format!("A password has {SHORTEST} to {LONGEST_NEW} characters.");
         return Err(ApiError::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, "WEAK_PASSWORD", detail));
     }
     Ok(())
