@@ -232,10 +232,7 @@ async fn arrive(
             return None;
         }
     }
-    let (session, is_new) = app.hub.open(app, &row, !entry.fresh);
-    if is_new {
-        session.spawn_timer(app);
-    }
+    let session = app.hub.open(app, &row, !entry.fresh);
     let settings = app.settings.now();
     session.with_links(|all| {
         // One controls at a time, unless the operator wants it otherwise.
@@ -322,7 +319,8 @@ impl Reader {
                 // While messages come no timer is set.
                 biased;
                 message = stream.next() => {
-                    heard = app.clock.now();
+                    now = app.clock.now();
+                    heard = now;
                     match message {
                         Some(Ok(Message::Binary(bytes))) => if let Err(ending) = self.take(bytes).await {
                             end_agent(&self.outbox, ending.0, ending.1);
@@ -340,14 +338,13 @@ impl Reader {
                         Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                     }
                 }
-                () = self.watched.changed() => {}
-                () = app.clock.sleep_until(wake) => {}
+                () = self.watched.changed() => now = app.clock.now(),
+                () = app.clock.sleep_until(wake) => now = app.clock.now(),
                 () = app.shutdown.cancelled() => {
                     end_agent(&self.outbox, Ending::GoingAway, "The server is restarting.");
                     return;
                 }
             }
-            now = app.clock.now();
         }
     }
 
@@ -359,12 +356,6 @@ impl Reader {
     }
 
     async fn take(&mut self, bytes: Bytes) -> Result<(), (Ending, &'static str)> {
-        // A connection that another has replaced says nothing more.
-        let current =
-            self.session.with_links(|all| all.agent().is_some_and(|agent| agent.connection == self.connection));
-        if !current {
-            return Ok(());
-        }
         let malformed = (Ending::Protocol, "A message is malformed.");
         let (header, raw) = leg::split(bytes).map_err(|_| malformed)?;
         if header.slot != SLOT && header.slot != CONNECTION_SLOT {
@@ -373,7 +364,7 @@ impl Reader {
         match route(raw.field(), Sender::Agent) {
             Ok(Destination::Viewers) if header.slot == SLOT => {
                 // Nothing visible leaves before consent: no viewer is linked then.
-                self.session.with_links(|all| all.forward_to_viewers(header.peer, &raw));
+                self.session.with_links(|all| all.forward_to_viewers(self.connection, header.peer, &raw));
                 Ok(())
             }
             // What is decoded here is small; a large one would only cost memory.
@@ -382,7 +373,8 @@ impl Reader {
             }
             Ok(Destination::Relay | Destination::Conversation) => {
                 let body = raw.decode().map_err(|_| malformed)?;
-                match body {
+                let is_current = self.session.with_links(|all| all.is_agent(self.connection));
+                match body.filter(|_| is_current) {
                     Some(body) => Box::pin(self.relay(header, body)).await,
                     None => Ok(()),
                 }

@@ -37,11 +37,11 @@ impl Hub {
     }
 
     /// The session of a row: the one that is here, or a fresh one as the row
-    /// says. The second value tells whether it is fresh.
-    pub(crate) fn open(&self, app: &App, row: &SessionRow, restored: bool) -> (Arc<Session>, bool) {
+    /// says.
+    pub(crate) fn open(&self, app: &App, row: &SessionRow, restored: bool) -> Arc<Session> {
         let mut sessions = self.sessions.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(session) = sessions.get(&row.id) {
-            return (session.clone(), false);
+            return session.clone();
         }
         // What is not understood is asked for as little as possible.
         let requested = Access::from_name(&row.requested_access).unwrap_or(Access::ViewOnly);
@@ -54,9 +54,9 @@ impl Hub {
         } else {
             machine
         };
-        let session = Arc::new(Session::new(row, machine, app.meters.relay.clone()));
+        let session = Session::new(row, machine, app.meters.relay.clone());
         sessions.insert(row.id, session.clone());
-        (session, true)
+        session
     }
 
     /// After a start: sessions whose agents may come back.
@@ -69,9 +69,9 @@ impl Hub {
                 }
                 continue;
             }
-            let (session, _) = self.open(app, &row, true);
+            let session = self.open(app, &row, true);
             session.mark_suspended(app).await;
-            session.spawn_timer(app);
+            session.look_at_deadlines(app);
         }
         Ok(())
     }

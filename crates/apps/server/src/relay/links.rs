@@ -148,9 +148,12 @@ impl Links {
         }
     }
 
-    /// Pass an agent's message on to the viewer, or the stream's subscribers,
-    /// that it names.
-    pub(crate) fn forward_to_viewers(&mut self, peer: u32, raw: &RawEnvelope) {
+    /// Pass a message of the agent on this connection on to the viewer, or the
+    /// stream's subscribers, that it names.
+    pub(crate) fn forward_to_viewers(&mut self, connection: Uuid, peer: u32, raw: &RawEnvelope) {
+        if !self.is_agent(connection) {
+            return;
+        }
         let is_picture = raw.field() == VIDEO_FRAME;
         let length = raw.bytes().len() as u64;
         if is_picture {
@@ -209,6 +212,12 @@ impl Links {
     /// The agent's end, while it is connected.
     pub(crate) fn agent(&self) -> Option<&AgentLink> {
         self.agent.as_ref()
+    }
+
+    /// Whether this connection is the agent's: one that another has replaced
+    /// says nothing more.
+    pub(crate) fn is_agent(&self, connection: Uuid) -> bool {
+        self.agent.as_ref().is_some_and(|agent| agent.connection == connection)
     }
 
     /// An agent is there.

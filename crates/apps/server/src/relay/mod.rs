@@ -6,6 +6,7 @@
 
 pub(crate) mod agent_socket;
 mod awaited;
+mod deadlines;
 mod hub;
 mod links;
 mod outbox;

@@ -51,10 +51,14 @@ impl Outbox {
         if waiting.bytes + message.len() > self.most {
             return Err(Full);
         }
+        // Whoever writes looks again before it waits: it is woken for the first only.
+        let is_first = waiting.messages.is_empty();
         waiting.bytes += message.len();
         waiting.messages.push_back(message);
         drop(waiting);
-        self.changed.notify_one();
+        if is_first {
+            self.changed.notify_one();
+        }
         Ok(())
     }
 

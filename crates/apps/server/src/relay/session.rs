@@ -1,7 +1,7 @@
 //! One session: the machine, its rows, and the links it acts on.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use gc_access::Access;
@@ -15,6 +15,7 @@ use gc_session::{Action, EndReason, Phase, RelaySession, to_mode};
 use gc_store::{ConsentState, NewAudit, SessionChange, SessionRow, Status};
 use uuid::Uuid;
 
+use super::deadlines::Deadlines;
 use super::links::{self, AgentLink, Links, ViewerLink};
 use crate::app::App;
 use crate::meters::RelayMeters;
@@ -30,7 +31,7 @@ pub(crate) struct Session {
     asker: Mutex<Asker>,
     /// An end that the database has not taken yet.
     unstored: Mutex<Option<EndReason>>,
-    timer: tokio::sync::Notify,
+    deadlines: Deadlines,
     /// Since when it is on, and since when without a viewer, as far as it was looked at.
     lasting: Mutex<Lasting>,
 }
@@ -69,7 +70,11 @@ pub(crate) struct Joining {
 }
 
 impl Session {
-    pub(super) fn new(row: &SessionRow, machine: RelaySession, meters: Arc<RelayMeters>) -> Self {
+    pub(super) fn new(row: &SessionRow, machine: RelaySession, meters: Arc<RelayMeters>) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self::with_deadlines(row, machine, meters, me.clone()))
+    }
+
+    fn with_deadlines(row: &SessionRow, machine: RelaySession, meters: Arc<RelayMeters>, me: Weak<Self>) -> Self {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let links = Links::new(text(&row.hostname), text(&row.operating_system), meters);
         Self {
@@ -79,7 +84,7 @@ impl Session {
             links: Mutex::new(links),
             asker: Mutex::new(Asker { user_id: row.created_by, name: row.technician_name.clone() }),
             unstored: Mutex::default(),
-            timer: tokio::sync::Notify::new(),
+            deadlines: Deadlines::new(me),
             lasting: Mutex::default(),
         }
     }
@@ -128,7 +133,7 @@ impl Session {
             tracing::error!(session_id = %self.id, %error, "what an agent's return changes could not be stored");
             let actions = machine.agent_lost(app.clock.now());
             self.carry_out(app, &mut machine, actions).await;
-            self.timer.notify_one();
+            self.look_at_deadlines(app);
             return Err(NotTaken::Unstored);
         }
         // A queue that has just been made has room for its first message.
@@ -146,7 +151,7 @@ impl Session {
     pub(crate) async fn agent_lost(&self, app: &Arc<App>, connection: Uuid) {
         let mut machine = self.machine.lock().await;
         let was_ours = self.with_links(|all| {
-            let ours = all.agent().is_some_and(|agent| agent.connection == connection);
+            let ours = all.is_agent(connection);
             if ours {
                 all.remove_agent();
             }
@@ -221,7 +226,7 @@ impl Session {
         let mut machine = self.machine.lock().await;
         let actions = machine.ask_for_control(asker.name.clone(), app.clock.now())?;
         *self.asker.lock().unwrap_or_else(PoisonError::into_inner) = asker;
-        self.timer.notify_one();
+        self.look_at_deadlines(app);
         self.carry_out(app, &mut machine, actions).await;
         Ok(())
     }
@@ -387,36 +392,27 @@ impl Session {
         }
     }
 
-    /// The task that keeps the session's deadlines until it is over.
-    pub(crate) fn spawn_timer(self: &Arc<Self>, app: &Arc<App>) {
-        let (session, app) = (self.clone(), app.clone());
-        tokio::spawn(async move {
-            loop {
-                let deadline = {
-                    let machine = session.machine.lock().await;
-                    match machine.phase() {
-                        Phase::Ended(_) if session.unstored().is_none() => return,
-                        Phase::Ended(_) => Some(app.clock.now() + STORE_AGAIN),
-                        _ => machine.next_deadline(),
-                    }
-                };
-                let due = async {
-                    match deadline {
-                        Some(deadline) => app.clock.sleep_until(deadline).await,
-                        None => std::future::pending().await,
-                    }
-                };
-                tokio::select! {
-                    // Apart: nearly all the time it only waits.
-                    () = due => Box::pin(session.tick(&app)).await,
-                    () = session.timer.notified() => {}
-                    () = app.shutdown.cancelled() => return,
-                }
-            }
-        });
+    /// Who keeps its deadlines.
+    pub(super) fn deadlines(&self) -> &Deadlines {
+        &self.deadlines
     }
 
-    async fn tick(&self, app: &Arc<App>) {
+    /// When [`Self::tick`] is due, as it stands; `None` lets `idle` be told
+    /// before anything can change.
+    pub(super) async fn next_deadline(&self, now: Duration, idle: impl FnOnce()) -> Option<Duration> {
+        let machine = self.machine.lock().await;
+        let next = match machine.phase() {
+            Phase::Ended(_) => self.unstored().map(|_| now + STORE_AGAIN),
+            _ => machine.next_deadline(),
+        };
+        if next.is_none() {
+            idle();
+        }
+        next
+    }
+
+    /// A deadline is reached.
+    pub(super) async fn tick(&self, app: &Arc<App>) {
         let mut machine = self.machine.lock().await;
         if let Some(reason) = self.unstored() {
             self.store_end(app, reason).await;
@@ -462,7 +458,7 @@ impl Session {
             tracing::error!(session_id = %self.id, %error, "a session's state could not be stored");
         }
         app.changed(self.id, self.created_by).await;
-        self.timer.notify_one();
+        self.look_at_deadlines(app);
     }
 
     async fn carry_out(&self, app: &Arc<App>, machine: &mut RelaySession, actions: Vec<Action>) {
@@ -558,7 +554,7 @@ impl Session {
         }
         *self.unstored.lock().unwrap_or_else(PoisonError::into_inner) = stored.is_err().then_some(reason);
         app.changed(self.id, self.created_by).await;
-        self.timer.notify_one();
+        self.look_at_deadlines(app);
     }
 
     fn unstored(&self) -> Option<EndReason> {
