@@ -8,6 +8,7 @@ import { LoginPage } from "./pages/login";
 import { NotFound } from "./pages/not-found";
 import { SessionsPage } from "./pages/sessions";
 import type { UsersSearch } from "./pages/users";
+import { Waiting } from "./ui/parts";
 
 const ID = /^[0-9a-f-]{36}$/;
 const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound, errorComponent: Broken });
@@ -72,6 +73,10 @@ export const router = createRouter({
   routeTree: root.addChildren([sessions, users, audit, settings, account, login, setup, join, viewer]),
   defaultPreload: "intent",
   scrollRestoration: true,
+  // A part of the pages that is long in coming.
+  defaultPendingMs: 300,
+  defaultPendingMinMs: 0,
+  defaultPendingComponent: () => <main className="centre"><Waiting>Loading</Waiting></main>,
 });
 
 declare module "@tanstack/react-router" {

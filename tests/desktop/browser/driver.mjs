@@ -90,7 +90,7 @@ async function pixels(path) {
 function complaints(lost) {
   return faults.splice(0).filter(({ text, url }) => {
     if (/^Failed to load resource: the server responded with a status of 4/.test(text) && new URL(url).pathname.startsWith("/api/")) return false;
-    return !(lost && /net::ERR_|WebSocket connection to/.test(text));
+    return !(lost && /net::ERR_|WebSocket connection to|dynamically imported module/.test(text));
   }).map(({ text, url }) => `the console says ${text} (${url})`);
 }
 
@@ -139,6 +139,9 @@ const commands = {
   async goto({ url }) { await page.goto(url); return page.url(); },
   async url() { return page.url(); },
   async back() { await page.goBack(); return page.url(); },
+  // What a line that is cut, or a server that was updated, no longer brings.
+  async block({ pattern }) { await context.route(pattern, (route) => route.abort()); return true; },
+  async unblock({ pattern }) { await context.unroute(pattern); return true; },
   async reload() { await page.reload(); return true; },
   async viewport({ width, height }) { await page.setViewportSize({ width, height }); return true; },
   async theme({ scheme }) { await page.emulateMedia({ colorScheme: scheme }); return true; },

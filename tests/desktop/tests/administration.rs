@@ -38,7 +38,7 @@ fn users_come_change_and_go() -> Result<()> {
     browser.run("fill", json!({ "label": "First password", "text": "nanosecond of wire 11.8" }))?;
     browser.run("click_button", json!({ "name": "Save" }))?;
     browser.run("wait_text", json!({ "text": "Grace Hopper" }))?;
-    browser.run("wait_gone", json!({ "selector": "form" }))?;
+    browser.run("wait_gone", json!({ "selector": "form.card" }))?;
     picture(&browser, "users")?;
     axe(&browser)?;
     let admin = server.login(&server.admin)?;

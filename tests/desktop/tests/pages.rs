@@ -374,6 +374,15 @@ fn an_administrator() -> Result<()> {
     walk.look("audit-few")?;
     walk.tab("audit-few")?;
 
+    // A part of the pages does not come.
+    walk.run("block", json!({ "pattern": "**/assets/settings-*" }))?;
+    walk.goto(&format!("{}/settings", server.url))?;
+    walk.text("This page could not be shown")?;
+    walk.look_lost("broken")?;
+    walk.run("unblock", json!({ "pattern": "**/assets/settings-*" }))?;
+    walk.press("Load again")?;
+    walk.text("What people read")?;
+
     walk.link("Users")?;
     walk.wait("tbody tr")?;
     walk.look("users-one")?;

@@ -36,13 +36,14 @@ function title(session: Session): string {
   return session.machine?.hostname ?? `${session.technician_name}’s of ${new Date(session.created_at).toLocaleString()}`;
 }
 
-async function removeOne(id: string): Promise<void> {
-  try {
-    await answer(api.DELETE("/api/sessions/{id}", { params: { path: { id } } }));
-  } catch (error) {
-    // Another administrator was quicker.
-    if (!(error instanceof ApiFailure && error.status === 404)) throw error;
-  }
+async function removeAll(sessions: Session[]): Promise<void> {
+  if (sessions.length === 0) return;
+  const { items } = await answer(api.POST("/api/sessions/remove", { body: { ids: sessions.map((session) => session.id) } }));
+  // Where there is none any more, another administrator was quicker.
+  const kept = items.filter((item) => !item.removed && item.error_code !== "NOT_FOUND");
+  if (kept.length === 0) return;
+  const words = `${kept.length} of ${items.length} could not be removed. What could is gone; try again with the rest.`;
+  throw new ApiFailure(kept[0]?.error_code ?? "UNKNOWN", 0, words, "");
 }
 
 export function SessionTable({ sessions, user }: { sessions: Session[]; user: User }) {
@@ -62,12 +63,9 @@ export function SessionTable({ sessions, user }: { sessions: Session[]; user: Us
   };
   const remove = useMutation({
     mutationFn: async (which: Session[]) => {
-      // One after the other: what has been removed stays so where one fails.
-      for (const session of which) {
-        // One's own open session is ended first, and stays listed by that.
-        const calls = session.state !== "ended" && session.created_by === user.id ? 2 : 1;
-        for (let call = 0; call < calls; call += 1) await removeOne(session.id);
-      }
+      await removeAll(which);
+      // One's own open session is ended first, and stays listed by that.
+      await removeAll(which.filter((session) => session.state !== "ended" && session.created_by === user.id));
     },
     onSuccess: () => setChosen(new Set()),
     onSettled: () => void queries.invalidateQueries({ queryKey: ["sessions"] }),

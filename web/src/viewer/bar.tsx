@@ -1,5 +1,5 @@
 // The viewer's bar.
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { ArrowLeft, Eye, Gauge, Hand, Keyboard as KeyboardIcon, Maximize, MessageSquare, Minimize, Monitor, Power, UserPlus, Users } from "lucide-react";
 import { useEffect, useRef, useState, type ReactNode, type RefObject } from "react";
@@ -173,12 +173,18 @@ function Menu({ label, title, hideLabel, icon, children }: { label: string; titl
   );
 }
 
-/** More colleagues than are found at a glance. */
-const MANY = 8;
+/** So many colleagues are found at a glance; more are searched. */
+const GLANCE = 24;
 
 function Invite({ id }: { id: string }) {
   const [typed, setTyped] = useState("");
-  const colleagues = useQuery({ queryKey: ["colleagues"], queryFn: () => answer(api.GET("/api/colleagues", { params: { query: { limit: 200 } } })), retry: false });
+  const q = typed.trim() || undefined;
+  const colleagues = useQuery({
+    queryKey: ["colleagues", q],
+    queryFn: () => answer(api.GET("/api/colleagues", { params: { query: { q, limit: GLANCE } } })),
+    retry: false,
+    placeholderData: keepPreviousData,
+  });
   const invited = useQuery({
     queryKey: ["session", id, "invitations"],
     queryFn: () => answer(api.GET("/api/sessions/{id}/invitations", { params: { path: { id }, query: { limit: 200 } } })),
@@ -193,22 +199,22 @@ function Invite({ id }: { id: string }) {
   });
   const guests = new Set(invited.data?.items.map((guest) => guest.user_id));
   const free = colleagues.data?.items.filter((colleague) => !guests.has(colleague.id)) ?? [];
-  const found = free.filter((colleague) => colleague.display_name.toLowerCase().includes(typed.toLowerCase().trim()));
+  const more = colleagues.data?.next != null;
   return (
     <>
       {invited.data?.items.map((guest) => (
         <button key={guest.user_id} className="button plain long" onClick={() => withdraw.mutate(guest.user_id)}>Withdraw invitation: {guest.display_name}</button>
       ))}
-      {free.length > MANY ? (
+      {more || typed ? (
         <input type="search" className="find" aria-label="Find a colleague" placeholder="Find a colleague" value={typed} onChange={(e) => setTyped(e.target.value)} />
       ) : null}
-      {found.slice(0, MANY * 3).map((colleague) => (
+      {free.map((colleague) => (
         <button key={colleague.id} className="button plain long" onClick={() => invite.mutate(colleague.id)}>
           <UserPlus aria-hidden="true" /> Invite <bdi>{colleague.display_name}</bdi>
         </button>
       ))}
-      {free.length > 0 && found.length === 0 ? <span className="muted">Nobody has this name.</span> : null}
-      {found.length > MANY * 3 ? <span className="muted">And {found.length - MANY * 3} more: type a part of the name.</span> : null}
+      {typed && colleagues.data && free.length === 0 ? <span className="muted">Nobody else has this name.</span> : null}
+      {more ? <span className="muted">There are more: type a part of the name.</span> : null}
       <Failure error={invite.error ?? withdraw.error} />
     </>
   );
