@@ -4,7 +4,7 @@ of its own, so that rate limits hold as they do for others.
 
 GC_API_FACTS names a JSON file that tests/tests/openapi.rs writes:
 url, administrator {username, password}, credentials {name: token}, the
-name of the first is "administrator"; sessions, protected (ids).
+name of the first is "administrator"; sessions, protected (ids), colleague (an id).
 """
 
 import ipaddress
@@ -95,6 +95,9 @@ def before_call(context, case, kwargs):
     # Names that nobody has: the examples are taken soon.
     if case.operation.path == "/api/users" and is_wanted(case) and isinstance(case.body, dict) and next(TURN) % 2 == 0:
         case.body = {**case.body, "username": f"user{next(NAMES)}"}
+    # Somebody who is there to be invited.
+    if case.operation.path == "/api/sessions/{id}/invitations" and is_wanted(case) and case.method.upper() == "POST":
+        case.body = {"user_id": FACTS["colleague"]}
     # The right password, now and then: so that what follows it is compared as well.
     if case.operation.path == "/api/auth/login" and is_wanted(case) and next(TURN) % 4 == 0:
         case.body = dict(FACTS["administrator"])

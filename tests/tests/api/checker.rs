@@ -21,7 +21,6 @@ const NEVER_WELL: &[(&str, &str)] = &[
     ("POST /api/auth/change-password", "nobody guesses the password"),
     ("PUT /api/auth/second-factor", "the same"),
     ("POST /api/auth/second-factor/remove", "the same"),
-    ("POST /api/codes/{code}/cancel", "nobody guesses a code"),
     ("POST /api/sessions/{id}/request-control", "the person is asked once and does not answer"),
     ("DELETE /api/sessions/{id}/invitations/{user_id}", "nobody guesses two ids that belong together"),
 ];
@@ -36,11 +35,15 @@ async fn the_server_is_as_it_describes_itself() -> Result<()> {
     let data = folder.path().join("data");
     let server = Process::start_in(folder, data, options).await?;
 
+    let mut colleague = String::new();
     let (mut credentials, mut protected) = (Map::new(), BTreeSet::from([server.admin.id.clone()]));
     credentials.insert("administrator".into(), json!(server.admin.token));
     for role in ["operator", "viewer", "end_user"] {
         let person = person(&server, role).await?;
         credentials.insert(role.into(), json!(person.token));
+        if role == "operator" {
+            colleague.clone_from(&person.id);
+        }
         protected.insert(person.id);
     }
     let me = server.admin.http.get("/api/auth/me").await?.expect(200)?;
@@ -64,6 +67,7 @@ async fn the_server_is_as_it_describes_itself() -> Result<()> {
         "credentials": credentials,
         "sessions": [live, live, waiting.session, asking.session, over.session],
         "protected": protected,
+        "colleague": colleague,
     });
     let (facts_file, seen_file) = (files.path().join("facts.json"), files.path().join("seen"));
     std::fs::write(&facts_file, facts.to_string())?;
