@@ -32,6 +32,15 @@ export function Curtain({ connection }: { connection: Connection }) {
       </Drawn>
     );
   }
+  if (state.phase === "ended" && state.failure?.status === 404) {
+    return (
+      <Drawn alert title="There is no such session">
+        <p>It may have been removed, or you are not, or no longer, invited to it.</p>
+        <p className="muted">Request <span className="mono">{state.failure.requestId}</span></p>
+        <Link to="/" className="button primary">Back to sessions</Link>
+      </Drawn>
+    );
+  }
   if (state.phase === "ended") {
     return (
       <Drawn alert title={state.loggedOut ? "You are no longer in this session" : "The session is over"}>
@@ -50,7 +59,7 @@ export function Curtain({ connection }: { connection: Connection }) {
   if (state.phase === "lost") {
     return (
       <Drawn title="The line to the server is lost" running={`Reconnecting by itself, for ${since}.`}>
-        {state.notice ? <p>{state.notice}</p> : null}
+        {state.farewell ? <p>{state.farewell}</p> : null}
         <Failure error={state.failure} />
         <button className="button" onClick={connection.retry} disabled={state.trying}>{state.trying ? "Trying…" : "Try now"}</button>
       </Drawn>

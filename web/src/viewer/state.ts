@@ -21,6 +21,8 @@ export interface ViewerState {
   size: { width: number; height: number } | null;
   obstacle: string;
   notice: string;
+  /** What the server said when it closed a line that may be opened again. */
+  farewell: string;
   /** The person is being asked to allow more. */
   asking: boolean;
   ended: string;
@@ -42,7 +44,7 @@ export interface ViewerState {
 
 export const initial: ViewerState = {
   phase: "connecting", viewer: 0, access: null, controller: 0, machine: "", system: "", people: [], displays: [], display: 0,
-  size: null, obstacle: "", notice: "", asking: false, ended: "", loggedOut: false, failure: null, layout: {}, chat: [],
+  size: null, obstacle: "", notice: "", farewell: "", asking: false, ended: "", loggedOut: false, failure: null, layout: {}, chat: [],
   unread: 0, statistics: null, attempt: 0, trying: true, lostSince: 0, retryAfter: 0,
 };
 
@@ -75,7 +77,7 @@ export function reduce(state: ViewerState, change: Change): ViewerState {
         ...state, phase: change.suspended ? "suspended" : "live", viewer: change.viewer, access: change.access, controller: change.controller,
         machine: change.machine, system: change.system, people: change.present,
         lostSince: change.suspended ? state.lostSince || Date.now() : 0, retryAfter: 0, trying: false,
-        failure: null, asking: false,
+        failure: null, asking: false, farewell: "",
       };
     case "joined":
       return { ...state, people: [...state.people.filter((other) => other.viewer !== change.person.viewer), change.person] };
@@ -112,7 +114,7 @@ export function reduce(state: ViewerState, change: Change): ViewerState {
     case "statistics":
       return { ...state, statistics: change };
     case "goodbye":
-      if (change.may_retry) return { ...state, notice: change.text, retryAfter: change.retry_after };
+      if (change.may_retry) return { ...state, farewell: change.text, retryAfter: change.retry_after };
       return { ...state, phase: "ended", ended: change.text || "The session has ended.", loggedOut: change.code === CREDENTIAL_ENDED };
     case "closed":
       if (state.phase === "ended") return state;
