@@ -45,8 +45,11 @@ struct Serve {
     /// Folder for database and keys.
     #[arg(long, env = "GURUCONNECT_DATA", default_value = "guruconnect-data")]
     data: Option<PathBuf>,
-    /// File with PostgreSQL's URL, for which the environment's DATABASE_URL does as well; without either an embedded
-    /// database in the data folder. Never an argument: everybody on the machine can read those.
+    /// PostgreSQL's URL; without one an embedded database in the data folder. Everybody on the machine can read
+    /// arguments: a URL with a password belongs in the environment's DATABASE_URL, or in a file.
+    #[arg(long, conflicts_with = "database_url_file")]
+    database_url: Option<String>,
+    /// File with PostgreSQL's URL.
     #[arg(long, env = "DATABASE_URL_FILE")]
     database_url_file: Option<PathBuf>,
     /// Address under which people reach this server.
@@ -160,7 +163,7 @@ impl Serve {
         Ok(Config {
             listen,
             data: self.data.unwrap_or_else(|| PathBuf::from("guruconnect-data")),
-            database_url: database_url(self.database_url_file.as_deref())?,
+            database_url: database_url(self.database_url, self.database_url_file.as_deref())?,
             public_url,
             certificate,
             trusted_proxies: self.trusted_proxies,
@@ -172,10 +175,13 @@ impl Serve {
 }
 
 /// PostgreSQL's URL, which holds a password.
-fn database_url(file: Option<&std::path::Path>) -> Result<Option<Secret>> {
-    let text = match file {
-        Some(file) => std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?,
-        None => std::env::var("DATABASE_URL").unwrap_or_default(),
+fn database_url(argument: Option<String>, file: Option<&std::path::Path>) -> Result<Option<Secret>> {
+    let text = match (argument, file) {
+        (Some(url), _) => url,
+        (None, Some(file)) => {
+            std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
+        }
+        (None, None) => std::env::var("DATABASE_URL").unwrap_or_default(),
     };
     Ok(Some(text.trim()).filter(|text| !text.is_empty()).map(Secret::new))
 }
