@@ -21,7 +21,9 @@ fn stranger() -> Result<u16> {
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             let mut head = [0; 4096];
-            let _ = stream.read(&mut head);
+            if !matches!(stream.read(&mut head), Ok(1..)) {
+                continue;
+            }
             let page = "<!doctype html><title>Stranger</title><p>Hello";
             let length = page.len();
             let _ = write!(
