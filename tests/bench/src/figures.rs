@@ -36,7 +36,6 @@ impl Samples {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
         let last = sorted.len().saturating_sub(1);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a small count")]
         let at = ((sorted.len() as f64 * part) as usize).min(last);
         sorted.get(at).map_or(f64::NAN, |took| (took.as_secs_f64() * 1e6).round() / 1000.0)
     }

@@ -36,15 +36,17 @@ pub fn pause() -> Duration {
 /// # Errors
 /// When something does not start or does not answer.
 pub fn run(plan: Plan, rows: &mut Rows) -> Result<()> {
-    rows.add(ours(plan)?)?;
+    for row in ours(plan)? {
+        rows.add(row)?;
+    }
     rows.add(xvnc("TigerVNC Xvnc", &[], plan)?)?;
     rows.add(xvnc("TigerVNC Xvnc -FrameRate 1000", &["-FrameRate", "1000"], plan)?)?;
     rows.add(floor(plan)?)?;
     Ok(())
 }
 
-/// The product.
-fn ours(plan: Plan) -> Result<Value> {
+/// The product, and parts of its way.
+fn ours(plan: Plan) -> Result<Vec<Value>> {
     let mut stage = Stage::open("127.0.0.1:0")?;
     let _scene = stage.play(Motion::Still)?;
     let ticket = stage.ticket()?;
@@ -63,7 +65,15 @@ fn ours(plan: Plan) -> Result<Value> {
         row["bytes_per_flip"] = json!((after.2.bytes - before.2.bytes) / flips);
         row["server_us"] = json!(per_flip(before.0, after.0));
         row["agent_us"] = json!(per_flip(before.1, after.1));
-        Ok(row)
+        let pictures = (after.2.pictures - before.2.pictures).max(1);
+        row["decode_us"] = json!((after.2.decoding - before.2.decoding).as_micros() as u64 / pictures);
+        // The relay takes twenty heartbeats in a second.
+        let mut knocks = Samples::default();
+        for _ in 0..plan.samples.min(100) {
+            viewer.watch(Duration::from_millis(60) + pause()).await?;
+            knocks.add(viewer.knock().await?);
+        }
+        Ok(vec![row, knocks.row("  of it: viewer to relay and back")])
     })
 }
 

@@ -206,9 +206,10 @@ pub fn now_millis() -> u32 {
     u32::try_from(since.as_millis() & u128::from(u32::MAX)).unwrap_or(0)
 }
 
-/// How old a picture is: that of its oldest part.
+/// How old a picture is: that of its oldest part. `None` where no time is told
+/// yet.
 #[must_use]
-pub fn age(picture: &Framebuffer, now: u32) -> Duration {
+pub fn age(picture: &Framebuffer, now: u32) -> Option<Duration> {
     let told = stamp_rows(picture.size().height).map(|row| {
         (0..BITS).fold(0u32, |told, bit| {
             let at = |cells: u16| u32::from(cells * CELL + CELL / 2);
@@ -217,6 +218,7 @@ pub fn age(picture: &Framebuffer, now: u32) -> Duration {
             told | u32::from(lit) << bit
         })
     });
-    let oldest = told.into_iter().map(|told| now.wrapping_sub(told)).max().unwrap_or(0);
-    Duration::from_millis(oldest.into())
+    let is_told = told.iter().all(|told| *told != 0);
+    let oldest = told.into_iter().map(|told| now.wrapping_sub(told)).max();
+    oldest.filter(|_| is_told).map(|oldest| Duration::from_millis(oldest.into()))
 }

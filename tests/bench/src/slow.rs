@@ -16,7 +16,7 @@ use crate::stage::Stage;
 use crate::watcher::{Doing, Seen, Watcher, command};
 
 /// How long each part is measured.
-const PART: Duration = Duration::from_secs(15);
+pub const PART: Duration = Duration::from_secs(15);
 /// How long a viewer is frozen.
 const FROZEN: Duration = Duration::from_secs(30);
 
@@ -31,13 +31,14 @@ pub fn slow_line() -> Conditions {
 ///
 /// # Errors
 /// When something does not start, or a viewer is lost.
-pub fn run(rows: &mut Rows) -> Result<()> {
+pub fn run(part: Duration, rows: &mut Rows) -> Result<()> {
     let line = Line::even(slow_line())?;
     let listen = format!("{}:0", line.b().address());
     line.b().run(|| {
         let mut stage = Stage::open(&listen)?;
         let _scene = stage.play(Motion::Scrolling)?;
-        let mut bench = Bench { fast: Watcher::start(command(&stage.ticket()?, Doing::Typing)?)?, rows, alone: None };
+        let mut bench =
+            Bench { fast: Watcher::start(command(&stage.ticket()?, Doing::Typing)?)?, rows, alone: None, part };
         // What begins costs a whole picture; that is not what is measured.
         bench.rest(&mut stage, Duration::from_secs(5))?;
         bench.part("fast viewer alone", &mut stage, None)?;
@@ -71,11 +72,12 @@ struct Bench<'a> {
     fast: Watcher,
     rows: &'a mut Rows,
     alone: Option<Seen>,
+    part: Duration,
 }
 
 impl Bench<'_> {
     fn part(&mut self, name: &str, stage: &mut Stage, other: Option<&Watcher>) -> Result<()> {
-        self.part_of(name, stage, other, PART)
+        self.part_of(name, stage, other, self.part)
     }
 
     /// Watch for a while and add a row.

@@ -7,10 +7,13 @@ use anyhow::{Context, Result, bail};
 use futures_util::{SinkExt, StreamExt};
 use gc_net::{Message, Socket};
 use gc_protocol::messages::{Body, ControlRequest, KeyEvent, VideoFrame};
-use gc_protocol::{encode, limits};
+use gc_protocol::{RawEnvelope, encode, limits};
 use gc_screen::{Decoder, Framebuffer, Rect, Size};
 use gc_session::viewer::{Event, ViewerSession};
 use url::Url;
+
+/// Field number of `HeartbeatAck`.
+const HEARTBEAT_ACK: u32 = 10;
 
 /// Where a session is, and what opens it.
 #[derive(Clone)]
@@ -42,6 +45,10 @@ pub struct Tally {
     pub bytes: u64,
     /// Fresh starts that this viewer asked for.
     pub refreshes: u64,
+    /// Heartbeats that were answered.
+    pub answered: u64,
+    /// How long the decoder took, all together.
+    pub decoding: Duration,
 }
 
 /// A connected viewer.
@@ -160,6 +167,7 @@ impl Viewer {
         };
         let Message::Binary(bytes) = message else { return Ok(Some(Vec::new())) };
         self.tally.bytes += bytes.len() as u64;
+        self.tally.answered += u64::from(is_answer(&bytes));
         let mut painted = Vec::new();
         for event in self.session.received(bytes, self.begun.elapsed())? {
             match event {
@@ -188,6 +196,7 @@ impl Viewer {
         match self.decoder.decode(&frame.payload) {
             Ok(painted) => {
                 self.tally.pictures += 1;
+                self.tally.decoding += begun.elapsed();
                 let micros = u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX);
                 let shown = self.session.shown(frame, micros, 0, 0);
                 self.socket.send(Message::Binary(shown)).await?;
@@ -227,6 +236,20 @@ impl Viewer {
         Ok(self.socket.send(Message::Binary(encode(ControlRequest { take: true }))).await?)
     }
 
+    /// How long the relay takes to answer: there and back, and nothing else.
+    ///
+    /// # Errors
+    /// When the line breaks.
+    pub async fn knock(&mut self) -> Result<Duration> {
+        let (before, begun) = (self.tally.answered, Instant::now());
+        let beat = self.session.tick(self.begun.elapsed()).context("nothing was heard for too long")?;
+        self.socket.send(Message::Binary(beat)).await?;
+        while self.tally.answered == before {
+            self.next().await?;
+        }
+        Ok(begun.elapsed())
+    }
+
     /// Take in what comes until this time has passed.
     ///
     /// # Errors
@@ -243,6 +266,10 @@ fn heartbeats() -> tokio::time::Interval {
     let mut beat = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     beat
+}
+
+fn is_answer(message: &bytes::Bytes) -> bool {
+    matches!(RawEnvelope::parse(message.clone()), Ok(raw) if raw.field() == HEARTBEAT_ACK)
 }
 
 fn is_refresh(message: &bytes::Bytes) -> bool {

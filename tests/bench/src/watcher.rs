@@ -161,7 +161,7 @@ async fn watch(ticket: &Ticket, doing: Doing) -> Result<()> {
             }
             if now >= look_at {
                 look_at = now + LOOK;
-                ages.push(age(viewer.picture(), now_millis()).as_millis() as u64);
+                ages.extend(age(viewer.picture(), now_millis()).map(|age| age.as_millis() as u64));
             }
             if doing == Doing::Typing && pressed.is_none() && now >= press_at {
                 pressed = Some((now, viewer.pixel(PROBE.0, PROBE.1)));

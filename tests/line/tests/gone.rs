@@ -1,5 +1,6 @@
 //! What a line leaves behind: nothing, however it ends. In a process of its
 //! own, so that no other test's line is counted.
+#![expect(clippy::unwrap_used, reason = "helpers of tests panic as the tests do")]
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};

@@ -1,4 +1,5 @@
 //! Real sockets over emulated lines, measured with wide margins.
+#![expect(clippy::unwrap_used, reason = "helpers of tests panic as the tests do")]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
