@@ -49,12 +49,17 @@ impl Encoder {
             for value in [rect.x, rect.y, rect.width, rect.height] {
                 batch.extend(u16::try_from(value).unwrap_or(u16::MAX).to_le_bytes());
             }
-            for y in rect.y..rect.y + rect.height {
-                let row = framebuffer.row(rect.x, y, rect.width);
-                self.pixels.extend(row.chunks_exact(PIXEL).flat_map(|pixel| match pixel {
-                    [blue, green, red, _] => [*blue, *green, *red],
-                    _ => [0; 3],
-                }));
+            // Room first: pixels that are pushed one by one ask for it each time.
+            let begun = self.pixels.len();
+            self.pixels.resize(begun + rect.area() * 3, 0);
+            let rows = self.pixels.get_mut(begun..).unwrap_or_default().chunks_exact_mut(rect.width as usize * 3);
+            for (y, to) in (rect.y..rect.y + rect.height).zip(rows) {
+                let from = framebuffer.row(rect.x, y, rect.width);
+                for (to, from) in to.chunks_exact_mut(3).zip(from.chunks_exact(PIXEL)) {
+                    if let ([b, g, r], [blue, green, red, _]) = (to, from) {
+                        (*b, *g, *r) = (*blue, *green, *red);
+                    }
+                }
             }
         }
         batch.extend(self.compressor.compress(&self.pixels)?);

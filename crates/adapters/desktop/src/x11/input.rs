@@ -68,15 +68,16 @@ impl X11Input {
     /// Type characters, with Caps Lock off for as long as that takes.
     fn text(&mut self, text: &str) -> Result<(), DesktopError> {
         self.untold |= self.keyboard.refresh(&self.connection)?;
-        let locked = Keyboard::is_locked(&self.connection)?;
+        let locked = self.keyboard.is_locked(&self.connection)?;
         self.turn_caps_lock(locked)?;
         let typed = self.characters(text);
         self.turn_caps_lock(locked)?;
         typed
     }
 
-    fn turn_caps_lock(&self, wanted: bool) -> Result<(), DesktopError> {
+    fn turn_caps_lock(&mut self, wanted: bool) -> Result<(), DesktopError> {
         let Some(key) = by_code("CapsLock").filter(|_| wanted) else { return Ok(()) };
+        self.keyboard.turned();
         self.key(key.x11_keycode(), true)?;
         self.key(key.x11_keycode(), false)
     }
@@ -132,12 +133,15 @@ impl Input for X11Input {
                 // As the viewer's Caps Lock says, and then the person's again.
                 let wanted = self.caps_lock.take();
                 let turn = match wanted {
-                    Some(wanted) => Keyboard::is_locked(&self.connection)? != wanted,
+                    Some(wanted) => self.keyboard.is_locked(&self.connection)? != wanted,
                     None => false,
                 };
                 self.turn_caps_lock(turn)?;
                 self.key(key.x11_keycode(), true)?;
                 self.turn_caps_lock(turn)?;
+                if key.code == "CapsLock" {
+                    self.keyboard.turned();
+                }
             }
             Injection::Text(text) => self.text(text)?,
             Injection::SecureAttention => {

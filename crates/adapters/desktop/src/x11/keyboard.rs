@@ -33,6 +33,9 @@ pub(super) struct Keyboard {
     spare: VecDeque<u8>,
     borrowed: HashMap<char, u8>,
     pub(super) shift: u8,
+    /// Whether Caps Lock would change what is typed, where nothing was heard
+    /// since it was asked.
+    locked: Option<bool>,
 }
 
 /// The keysym for a character that gets a key of its own.
@@ -91,6 +94,7 @@ impl Keyboard {
             spare: VecDeque::new(),
             borrowed: HashMap::new(),
             shift: 50,
+            locked: None,
         };
         for (keycode, syms) in (lowest..=highest).zip(map.keysyms.chunks(width)) {
             if syms.iter().all(|sym| *sym == 0) {
@@ -121,7 +125,10 @@ impl Keyboard {
             stale |= match event {
                 Event::MappingNotify(event) => !self.is_own(event.first_keycode, event.count),
                 Event::XkbMapNotify(event) => !self.is_own(event.first_key_sym, event.n_key_syms),
-                Event::XkbStateNotify(event) => event.changed.contains(xkb::StatePart::GROUP_STATE),
+                Event::XkbStateNotify(event) => {
+                    self.locked = None;
+                    event.changed.contains(xkb::StatePart::GROUP_STATE)
+                }
                 Event::XkbNewKeyboardNotify(_) => true,
                 _ => false,
             };
@@ -146,10 +153,20 @@ impl Keyboard {
     }
 
     /// Whether Caps Lock would change what is typed.
-    pub(super) fn is_locked(connection: &RustConnection) -> Result<bool, DesktopError> {
+    pub(super) fn is_locked(&mut self, connection: &RustConnection) -> Result<bool, DesktopError> {
+        if let Some(locked) = self.locked {
+            return Ok(locked);
+        }
         let what = "the keyboard's state cannot be read";
         let state = connection.xkb_get_state(CORE).map_err(failed(what))?.reply().map_err(answered(what))?;
-        Ok(state.mods.contains(ModMask::LOCK))
+        let locked = state.mods.contains(ModMask::LOCK);
+        self.locked = Some(locked);
+        Ok(locked)
+    }
+
+    /// Caps Lock is pressed here: what was known of it is no longer.
+    pub(super) fn turned(&mut self) {
+        self.locked = None;
     }
 
     /// How to type `character`; a spare key is given to it where none has it.

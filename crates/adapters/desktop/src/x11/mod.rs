@@ -82,7 +82,8 @@ pub(crate) fn open(wake: Box<dyn Fn() + Send>) -> Result<Desktop, DesktopError> 
                     Event::RandrScreenChangeNotify(_) | Event::RandrNotify(_) => marks.layout(),
                     Event::XfixesCursorNotify(_) => marks.cursor(),
                     Event::ClientMessage(_) => break,
-                    Event::DamageNotify(_) | Event::XinputRawMotion(_) => {}
+                    Event::DamageNotify(_) => marks.damage(),
+                    Event::XinputRawMotion(_) => {}
                     _ => continue,
                 }
                 wake();

@@ -27,6 +27,7 @@ use crate::{Changed, CursorImage, DesktopError, DisplayInfo, Screen};
 pub(super) struct Marks {
     layout: Arc<AtomicBool>,
     cursor: Arc<AtomicBool>,
+    damage: Arc<AtomicBool>,
 }
 
 impl Marks {
@@ -36,6 +37,10 @@ impl Marks {
 
     pub(super) fn cursor(&self) {
         self.cursor.store(true, Ordering::Release);
+    }
+
+    pub(super) fn damage(&self) {
+        self.damage.store(true, Ordering::Release);
     }
 }
 
@@ -187,6 +192,11 @@ impl Screen for X11Screen {
     }
 
     fn changed(&mut self) -> Result<Changed, DesktopError> {
+        // The display says once that something has changed, until it is asked
+        // what: without that word there is nothing to ask.
+        if !self.marks.damage.swap(false, Ordering::AcqRel) {
+            return Ok(Changed::Boxes(Vec::new()));
+        }
         let what = "the display does not say what changed";
         self.connection.damage_subtract(self.damage, NONE, self.region).map_err(failed(what))?;
         let region = self.connection.xfixes_fetch_region(self.region).map_err(failed(what))?;
