@@ -15,7 +15,7 @@ use serde_json::json;
 fn in_a_console() -> Result<()> {
     let browser = Browser::start()?;
     let planted = plant(Output::Browser);
-    let script = format!("console.log({})", json!(planted));
+    let script = format!("(console.log({}), true)", json!(planted));
     browser.run("evaluate", json!({ "script": script }))?;
     until("the line in the console", Duration::from_secs(10), || {
         let said = browser.run("console", json!({}))?;
