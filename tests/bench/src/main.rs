@@ -12,7 +12,7 @@ use gc_bench::scene::Motion;
 use gc_bench::watcher::Doing;
 use gc_bench::{floor, footprint, latency, scene, slow, watcher};
 
-const USAGE: &str = "usage: bench latency [--samples N] | footprint | slow [--seconds N]   [--json FILE]";
+const USAGE: &str = "usage: bench latency [--samples N] | footprint [--seconds N] | slow [--seconds N]   [--json FILE]";
 
 /// As the bench material says.
 const PLAN: Plan = Plan { warm_up: 10, samples: 500 };
@@ -29,13 +29,13 @@ fn main() -> Result<()> {
     let samples = option("--samples").map(|samples| samples.parse()).transpose().context(USAGE)?;
     let plan = Plan { samples: samples.unwrap_or(PLAN.samples), ..PLAN };
     let seconds = option("--seconds").map(|seconds| seconds.parse()).transpose().context(USAGE)?;
-    let part = seconds.map_or(slow::PART, Duration::from_secs);
+    let part = |usual: Duration| seconds.map_or(usual, Duration::from_secs);
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut rows = Rows::into(file.as_deref())?;
     let measured = match words.as_slice() {
         ["latency"] => latency::run(plan, &mut rows),
-        ["footprint"] => footprint::run(&mut rows),
-        ["slow"] => slow::run(part, &mut rows),
+        ["footprint"] => footprint::run(part(footprint::PART), &mut rows),
+        ["slow"] => slow::run(part(slow::PART), &mut rows),
         // Parts that run as processes of their own.
         ["scene", "still"] => return play(Motion::Still),
         ["scene", "scrolling"] => return play(Motion::Scrolling),
