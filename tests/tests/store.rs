@@ -490,14 +490,13 @@ mod checks {
     pub(super) async fn users_are_found_and_paged(store: Store) -> Result<()> {
         // An order of code points, whatever the language of the database.
         let sorted = ["Ada", "Zoë", "_root", "a_b", "a%b", "ädelheid", "élan", "日本"];
-        let mut expected: Vec<String> = sorted.iter().map(|name| name.to_lowercase()).collect();
-        expected.sort_unstable();
+        let expected = ["_root", "a%b", "a_b", "ada", "zoë", "ädelheid", "élan", "日本"];
         for name in sorted {
             user(&store, name, if name == "Ada" { Role::Admin } else { Role::Viewer }).await?;
         }
         for limit in [1, 3, 200] {
-            let all = names(&store, UserFilter { limit, ..Default::default() }).await?;
-            let all: Vec<String> = all.iter().map(|name| name.to_lowercase()).collect();
+            let mut all = names(&store, UserFilter { limit, ..Default::default() }).await?;
+            all.iter_mut().for_each(|name| *name = name.to_lowercase());
             ensure!(all == expected, "by {limit}: {all:?}");
         }
         let search = |text: &str| UserFilter { search: Some(text.to_owned()), ..Default::default() };
@@ -522,16 +521,15 @@ mod checks {
         ensure!(names(&store, UserFilter { enabled: Some(false), ..Default::default() }).await? == ["Zoë"]);
         ensure!(names(&store, search("QUUX")).await? == ["Zoë"] && names(&store, search("zoë")).await? == ["Zoë"]);
         // Whom one can invite: enabled, not oneself, by part of a name.
-        let ada = store.user_by_name("ada").await?.context("no Ada")?;
         user(&store, "client", Role::EndUser).await?;
+        let ada = store.user_by_name("ada").await?.context("no Ada")?;
         let others = store.colleagues(ada.id, None, None, 200).await?.items;
         ensure!(others.len() == sorted.len() - 2, "{others:?}");
         ensure!(store.colleagues(ada.id, Some("ÉLAN"), None, 200).await?.items.len() == 1);
         Ok(())
     }
 
-    /// What is added, or goes, between two pages neither hides a row that was
-    /// there nor shows one twice.
+    /// What comes or goes between two pages hides no row and shows none twice.
     pub(super) async fn lists_stand_still_while_rows_are_added(store: Store) -> Result<()> {
         let ada = user(&store, "m-ada", Role::Operator).await?;
         let symbols = "ABCDEFGHJKMNPQRSTUVWXYZ";
@@ -552,14 +550,12 @@ mod checks {
             store.create_code(new_code(&format!("BBB-BBB-BB{symbol}"), ada.id)?, NOW).await?;
         }
         ensure!(seen == made, "{} of {}", seen.len(), made.len());
-        let waiting = CodeFilter { status: Some(CodeStatus::Consumed), limit: 10, ..Default::default() };
-        ensure!(store.codes(waiting).await?.items.is_empty());
-
+        let consumed = CodeFilter { status: Some(CodeStatus::Consumed), limit: 10, ..Default::default() };
+        ensure!(store.codes(consumed).await?.items.is_empty());
         for name in ["n-bob", "n-eve", "n-joe", "n-kim"] {
             user(&store, name, Role::Viewer).await?;
         }
-        let page = store.users(UserFilter { limit: 3, ..Default::default() }).await?;
-        let cursor = page.next.context("no more")?;
+        let cursor = store.users(UserFilter { limit: 3, ..Default::default() }).await?.next.context("no more")?;
         // The row that the cursor names goes, and others come on both sides.
         let eve = store.user_by_name("n-eve").await?.context("no Eve")?;
         let gone = UserChange { deleted_at: Some(NOW), enabled: Some(false), ..Default::default() };
@@ -577,15 +573,13 @@ mod checks {
         user(&store, "root", Role::Admin).await?;
         let ada = user(&store, "ada", Role::Operator).await?;
         let looked_at = store.permissions(&ada).await?;
-        let promoted = UserChange { role: Some(Role::Admin), ..Default::default() };
-        store.change_user(ada.id, promoted).await?;
-        let disable =
-            UserChange { enabled: Some(false), only_if_rights: Some(looked_at.clone()), ..Default::default() };
+        let becomes = |role| UserChange { role: Some(role), ..Default::default() };
+        store.change_user(ada.id, becomes(Role::Admin)).await?;
+        let disable = UserChange { enabled: Some(false), only_if_rights: Some(looked_at), ..Default::default() };
         let outcome = store.change_user(ada.id, disable.clone()).await;
         ensure!(matches!(outcome, Err(StoreError::Changed)), "{outcome:?}");
         ensure!(store.user(ada.id).await?.context("nobody")?.enabled, "it was done all the same");
-        let back = UserChange { role: Some(Role::Operator), ..Default::default() };
-        store.change_user(ada.id, back).await?;
+        store.change_user(ada.id, becomes(Role::Operator)).await?;
         ensure!(!store.change_user(ada.id, disable).await?.context("nobody")?.enabled);
         Ok(())
     }
