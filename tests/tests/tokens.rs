@@ -55,6 +55,38 @@ async fn a_scope_opens_what_it_names_and_no_more() -> Result<()> {
     Ok(())
 }
 
+/// A token that reads metrics changes nothing in the sessions of whoever made it.
+#[tokio::test]
+async fn a_foreign_scope_opens_no_session() -> Result<()> {
+    let server = TestServer::start().await?;
+    let guest = server.person("viewer").await?;
+    for owner in [&server.admin, &server.person("operator").await?] {
+        let (session, _agent) = server.live(owner, "control").await?;
+        let scope = if owner.username == "root" { "view_metrics" } else { "transfer" };
+        let (_, script) = token(&server, owner, &[scope]).await?;
+        let path = format!("/api/sessions/{session}");
+        let invitations = format!("{path}/invitations");
+        let invite = json!({"user_id": guest.id});
+        for refused in [
+            script.delete(&path).await?,
+            script.post(&invitations, invite.clone()).await?,
+            script.get(&invitations).await?,
+            script.get("/api/sessions").await?,
+            script.post_empty(&format!("{path}/viewer-token")).await?,
+        ] {
+            ensure!(refused.status == 403, "{refused:?}");
+        }
+        let removal = script.post("/api/sessions/remove", json!({"ids": [session, session]})).await?.expect(200)?;
+        let items = removal["items"].as_array().context("no items")?;
+        ensure!(items.len() == 1 && items[0]["removed"] == false, "{removal}");
+        ensure!(owner.session(&session).await?["state"] == "live", "it was ended");
+        // Nor does it withdraw whom its owner invited.
+        owner.invite(&session, &guest).await?;
+        ensure!(script.delete(&format!("{invitations}/{}", guest.id)).await?.status == 403);
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn an_account_is_not_for_tokens() -> Result<()> {
     let server = TestServer::start().await?;

@@ -207,8 +207,12 @@ impl Store {
             .await?;
         let mut sessions = Vec::new();
         for row in due {
-            if self.end_waiting(row.id, row.session_id, Leaving::Expired, reason, at).await? {
-                sessions.push(row.session_id);
+            match self.end_waiting(row.id, row.session_id, Leaving::Expired, reason, at).await {
+                Ok(true) => sessions.push(row.session_id),
+                Ok(false) => {}
+                // What has ended is told; the rest is due the next time as well.
+                Err(_) if !sessions.is_empty() => break,
+                Err(error) => return Err(error),
             }
         }
         Ok(sessions)

@@ -35,7 +35,7 @@ impl Store {
     /// # Errors
     /// When the database fails or a role is not understood.
     pub async fn users(&self, filter: UserFilter) -> Result<Page<(user::Model, Permissions), String>> {
-        let mut query = searched(filter.search.as_deref());
+        let mut query = searched(filter.search.as_deref(), "%");
         if let Some(role) = filter.role {
             query = query.filter(user::Column::Role.eq(role.as_str()));
         }
@@ -69,7 +69,9 @@ impl Store {
         after: Option<Uuid>,
         limit: u64,
     ) -> Result<Page<user::Model, Uuid>> {
-        let mut query = searched(search)
+        // By the name that is shown, which stands behind the line's end: nobody
+        // spells out another's login name.
+        let mut query = searched(search, "%\n%")
             .filter(user::Column::Enabled.eq(true))
             .filter(user::Column::Id.ne(user))
             .filter(user::Column::Role.ne(Role::EndUser.as_str()));
@@ -97,13 +99,13 @@ impl Store {
     }
 }
 
-/// Users with this in one of their names.
-fn searched(search: Option<&str>) -> Select<user::Entity> {
+/// Users with this in one of their names, behind what `before` stands for.
+fn searched(search: Option<&str>, before: &str) -> Select<user::Entity> {
     let query = tenancy::scoped(user::Entity::find(), user::Column::TenantId, tenancy::SEEDED)
         .filter(user::Column::DeletedAt.is_null());
     let Some(search) = search else { return query };
     // What stands for other characters in a pattern stands for itself.
-    let mut pattern = String::from("%");
+    let mut pattern = before.to_owned();
     for c in name_key(search).chars() {
         if matches!(c, '%' | '_' | '\\') {
             pattern.push('\\');

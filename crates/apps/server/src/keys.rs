@@ -11,7 +11,8 @@ use zeroize::Zeroizing;
 /// A key pair from `file`, made where there is none. Nobody but the owner can
 /// read the file.
 pub(crate) fn load_or_create(folder: &Path, name: &str) -> Result<SigningKey> {
-    Ok(SigningKey::from_bytes(&*bits(folder, name)?))
+    let seed = bits(folder, name)?;
+    Ok(SigningKey::from_bytes(&seed))
 }
 
 /// 256 random bits from `file`, drawn where there is none. Nobody but the owner
@@ -40,6 +41,10 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     std::fs::rename(&partial, path)?;
+    // Its name as well: what is sealed with a key must not outlive it.
+    if let Some(folder) = path.parent().filter(|folder| cfg!(unix) && !folder.as_os_str().is_empty()) {
+        File::open(folder)?.sync_all()?;
+    }
     Ok(())
 }
 

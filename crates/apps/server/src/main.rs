@@ -176,13 +176,15 @@ impl Serve {
 
 /// PostgreSQL's URL, which holds a password.
 fn database_url(argument: Option<String>, file: Option<&std::path::Path>) -> Result<Option<Secret>> {
-    let text = match (argument, file) {
-        (Some(url), _) => url,
+    let (text, named) = match (argument, file) {
+        (Some(url), _) => (url, true),
         (None, Some(file)) => {
-            std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
+            (std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?, true)
         }
-        (None, None) => std::env::var("DATABASE_URL").unwrap_or_default(),
+        (None, None) => (std::env::var("DATABASE_URL").unwrap_or_default(), false),
     };
+    // A secret that was not mounted must not become an empty server of its own.
+    ensure!(!named || !text.trim().is_empty(), "the database's URL is named, and empty");
     Ok(Some(text.trim()).filter(|text| !text.is_empty()).map(Secret::new))
 }
 
@@ -246,7 +248,7 @@ async fn serve(options: Serve) -> Result<()> {
     let running = start(config, Clock::system()).await?;
     say(&format!("data: {data} (--data)"))?;
     say(&format!("certificate: {tls}"))?;
-    say(&format!("database: {database} (DATABASE_URL, --database-url-file)"))?;
+    say(&format!("database: {database} (DATABASE_URL, --database-url-file, --database-url)"))?;
     say(&format!("clients offered for download: {clients} (--clients)"))?;
     if let Some(setup) = &running.setup {
         say(&format!("setup: {}", setup.expose()))?;

@@ -37,6 +37,9 @@ pub(crate) const DATABASE: &str = "guruconnect.sqlite";
 const LOCK: &str = ".lock";
 /// How often old codes and logins are looked for.
 const SWEEP: Duration = Duration::from_secs(5);
+/// What is due so much later than anything lives is of another clock. Less may
+/// be of this one: it was made while the sweep was at work.
+const SLACK: Millis = 60_000;
 /// How long a shutdown may take.
 const DRAIN: Duration = Duration::from_secs(8);
 
@@ -72,7 +75,8 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
     let store = open_store(&config).await?;
     let identity = keys::load_or_create(&config.data, "identity.key")?;
     let signing = keys::load_or_create(&config.data, "viewer-tokens.key")?;
-    let sealer = Sealer::new(&*keys::bits(&config.data, "second-factors.key")?)?;
+    let sealing = keys::bits(&config.data, "second-factors.key")?;
+    let sealer = Sealer::new(&sealing)?;
     match sealer.seal_all(&store).await? {
         0 => {}
         count => tracing::info!(count, "second factors were sealed in the database"),
@@ -216,7 +220,7 @@ async fn sweep(app: Arc<App>) {
 /// End codes and logins whose time is over.
 async fn expire(app: &App) {
     let (now, longest) = (app.clock.steady(), limits::CODE_LIFETIME.as_millis());
-    let longest = Millis::try_from(longest).unwrap_or(Millis::MAX);
+    let longest = Millis::try_from(longest).map_or(Millis::MAX, |longest| longest + SLACK);
     match app.store.expire_codes(EndReason::Expired.as_str(), now, longest, app.clock.wall()).await {
         Ok(expired) => {
             for id in expired {
@@ -227,7 +231,7 @@ async fn expire(app: &App) {
         }
         Err(error) => tracing::error!(%error, "expired codes could not be looked for"),
     }
-    if let Err(error) = app.store.remove_expired_logins(now, api::LOGIN_LIFETIME).await {
+    if let Err(error) = app.store.remove_expired_logins(now, api::LOGIN_LIFETIME + SLACK).await {
         tracing::error!(%error, "expired logins could not be removed");
     }
 }

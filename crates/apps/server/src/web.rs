@@ -1,5 +1,6 @@
 //! The web pages, inside the binary, and the headers that keep them safe.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -75,7 +76,7 @@ pub(crate) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Respon
         (header::VARY, "accept-encoding".to_owned()),
         (header::ETAG, tag.clone()),
     ];
-    if packs && let Some(data) = packed(name, &tag, &file.data) {
+    if packs && let Some(data) = packed(name, &tag, file.data.clone()).await {
         return (headers, [(header::CONTENT_ENCODING, "gzip")], data).into_response();
     }
     (headers, file.data.into_owned()).into_response()
@@ -92,18 +93,24 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
     })
 }
 
-/// A file as gzip, packed when it is first asked for. There are as many as the
-/// pages have files; one that was built anew takes the place of the old one.
-fn packed(name: &str, tag: &str, data: &[u8]) -> Option<Bytes> {
-    static PACKED: OnceLock<Mutex<HashMap<String, (String, Bytes)>>> = OnceLock::new();
-    let mut all = PACKED.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, bytes)) = all.get(name).filter(|(known, _)| known == tag) {
+/// Files as gzip, with the tag of what was packed: as many as the pages have.
+type Packed = Mutex<HashMap<String, (String, Bytes)>>;
+
+/// A file as gzip, packed when it is first asked for, by a thread that may take
+/// its time. One that was built anew takes the place of the old one.
+async fn packed(name: &str, tag: &str, data: Cow<'static, [u8]>) -> Option<Bytes> {
+    static PACKED: OnceLock<Packed> = OnceLock::new();
+    let all = || PACKED.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, bytes)) = all().get(name).filter(|(known, _)| known == tag) {
         return Some(bytes.clone());
     }
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(data).ok()?;
-    let bytes = Bytes::from(encoder.finish().ok()?);
-    all.insert(name.to_owned(), (tag.to_owned(), bytes.clone()));
+    let pack = move || {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(&data).ok()?;
+        encoder.finish().ok()
+    };
+    let bytes = Bytes::from(tokio::task::spawn_blocking(pack).await.ok()??);
+    all().insert(name.to_owned(), (tag.to_owned(), bytes.clone()));
     Some(bytes)
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use gc_access::{Permission, SessionView};
 use gc_protocol::Ending;
 use gc_store::NewAudit;
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,14 @@ pub(crate) struct Filter {
     limit: Limit,
 }
 
+/// Whether the caller decides who else comes: the creator, and administrators,
+/// as far as their credential carries it.
+fn check_host(caller: &Caller, view: &SessionView) -> Result<(), ApiError> {
+    let own = view.is_creator && caller.permissions.has(Permission::CreateCodes);
+    let any = caller.is_admin() && caller.permissions.has(Permission::ManageSessions);
+    if own || any { Ok(()) } else { Err(ApiError::forbidden()) }
+}
+
 /// Who is invited to a session.
 #[utoipa::path(get, path = "/api/sessions/{id}/invitations", operation_id = "list_invitations", tag = "sessions",
     params(("id" = Uuid, Path, description = "The session's id"), Filter),
@@ -48,6 +57,7 @@ pub(crate) async fn list(
     Path(id): Path<Uuid>,
     Query(filter): Query<Filter>,
 ) -> Result<Json<List<Invited>>, ApiError> {
+    caller.require(Permission::View)?;
     visible(&app, &caller, id).await?;
     let page = app.store.invited(id, filter.after, filter.limit.0).await?;
     Ok(Json(List::of(page, |user| Invited { user_id: user.id, display_name: user.display_name })))
@@ -76,9 +86,7 @@ pub(crate) async fn invite(
     Body(wanted): Body<Invite>,
 ) -> Result<StatusCode, ApiError> {
     let (row, view) = visible(&app, &caller, id).await?;
-    if !view.is_creator && !caller.is_admin() {
-        return Err(ApiError::forbidden());
-    }
+    check_host(&caller, &view)?;
     if view.ended {
         return Err(ApiError::conflict("SESSION_ENDED", "The session has ended."));
     }
@@ -109,9 +117,7 @@ pub(crate) async fn withdraw(
     Path((id, user_id)): Path<(Uuid, Uuid)>,
 ) -> Result<StatusCode, ApiError> {
     let (row, view) = visible(&app, &caller, id).await?;
-    if !view.is_creator && !caller.is_admin() {
-        return Err(ApiError::forbidden());
-    }
+    check_host(&caller, &view)?;
     if !app.store.withdraw_invitation(id, user_id).await? {
         return Err(ApiError::not_found("invitation"));
     }

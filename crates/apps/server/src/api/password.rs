@@ -121,8 +121,8 @@ async fn second_factor_of(
         return Err(ApiError::new(StatusCode::UNAUTHORIZED, "OTP_REQUIRED", detail));
     };
     app.limits.second_factor(user.id)?;
-    let secret = app.sealer.open(user.id, secret)?;
-    if let Some(factor) = second_factor::factor(&secret, otp, app.clock.wall()) {
+    let open = || app.sealer.open(user.id, secret);
+    if let Some(factor) = second_factor::factor(open, otp, app.clock.wall())? {
         return Ok(factor);
     }
     app.limits.second_factor_result(user.id, false);

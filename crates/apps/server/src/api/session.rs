@@ -1,5 +1,6 @@
 //! One session: looking at it, asking for more, ending it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::Json;
@@ -70,7 +71,7 @@ pub(crate) struct Removal {
     error_code: Option<&'static str>,
 }
 
-/// What became of each, in the order of the call.
+/// What became of each, in the order of the call; of one that was named twice, once.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Removals {
     items: Vec<Removal>,
@@ -91,8 +92,16 @@ pub(crate) async fn remove_several(
         return Err(ApiError::invalid("Name 1 to 500 sessions."));
     }
     let mut items = Vec::new();
-    for id in wanted.ids {
-        let error_code = remove_one(&app, client, &caller, id).await.err().map(|error| error.code);
+    let mut seen = HashSet::new();
+    // One that is named twice is removed once; when the database is gone, no
+    // more is tried.
+    let mut gone: Option<&'static str> = None;
+    for id in wanted.ids.into_iter().filter(|id| seen.insert(*id)) {
+        let error_code = match gone {
+            Some(code) => Some(code),
+            None => remove_one(&app, client, &caller, id).await.err().map(|error| error.code),
+        };
+        gone = error_code.filter(|code| *code == "DATABASE_UNAVAILABLE");
         items.push(Removal { id, removed: error_code.is_none(), error_code });
     }
     Ok(Json(Removals { items }))
@@ -100,7 +109,8 @@ pub(crate) async fn remove_several(
 
 async fn remove_one(app: &Arc<App>, client: ClientAddress, caller: &Caller, id: Uuid) -> Result<(), ApiError> {
     let (row, view) = visible(app, caller, id).await?;
-    if !view.is_creator && !caller.permissions.has(Permission::ManageSessions) {
+    let mine = view.is_creator && caller.permissions.has(Permission::CreateCodes);
+    if !mine && !caller.permissions.has(Permission::ManageSessions) {
         return Err(ApiError::forbidden());
     }
     let listed = view.is_creator && !view.ended;

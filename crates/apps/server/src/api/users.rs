@@ -96,7 +96,7 @@ pub(crate) async fn list(
         search: check_search(filter.q)?,
         role: filter.role,
         enabled: filter.enabled,
-        after: filter.after.map(|after| gc_protocol::limits::displayable(&after, 64)),
+        after: filter.after.map(|after| gc_protocol::limits::displayable(&after, 512)),
         limit: filter.limit.0,
     };
     Ok(Json(List::of(app.store.users(filter).await?, |(row, permissions)| User::new(row, &permissions))))

@@ -67,9 +67,17 @@ pub(crate) fn recovery_hash(typed: &str) -> Option<SecretHash> {
     whole.then(|| Secret::new(plain).hash())
 }
 
-/// The factor that this text is for a user with this secret.
-pub(crate) fn factor(secret: &Secret, typed: &str, now: Millis) -> Option<Factor> {
-    step_of(secret, typed, now).map(Factor::Step).or_else(|| recovery_hash(typed).map(Factor::Recovery))
+/// The factor that this text is, for a user with the secret that `secret` opens.
+/// A recovery code needs none: it serves also where the secret does not open.
+pub(crate) fn factor<E>(
+    secret: impl FnOnce() -> Result<Secret, E>,
+    typed: &str,
+    now: Millis,
+) -> Result<Option<Factor>, E> {
+    if let Some(hash) = recovery_hash(typed) {
+        return Ok(Some(Factor::Recovery(hash)));
+    }
+    Ok(step_of(&secret()?, typed, now).map(Factor::Step))
 }
 
 #[cfg(test)]

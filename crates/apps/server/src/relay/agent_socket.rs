@@ -9,8 +9,8 @@ use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures_util::StreamExt;
 use futures_util::stream::SplitStream;
+use futures_util::{FutureExt, StreamExt};
 use gc_access::{ResumeSecret, SupportCode};
 use gc_protocol::header::{self as leg, AgentHeader, CONNECTION_SLOT};
 use gc_protocol::messages::{
@@ -38,6 +38,26 @@ const OWN_MESSAGE: usize = 64 << 10;
 const PROBLEM: &str = "The server has a problem. Try again in a moment.";
 /// The slot of an attended agent's only session.
 const SLOT: u32 = 1;
+
+/// Messages, and their bytes, that are taken in one breath before what they
+/// bring is written.
+const BREATH_MESSAGES: usize = 64;
+const BREATH_BYTES: usize = 64 << 10;
+
+/// What a socket gives.
+type Received = Option<Result<Message, axum::Error>>;
+
+/// Why nothing more is read.
+enum Gone {
+    /// The line is gone, or the peer said so.
+    Silently,
+    /// It has to be told this.
+    Told(Ending, &'static str),
+}
+
+fn length(message: &Received) -> usize {
+    if let Some(Ok(Message::Binary(bytes))) = message { bytes.len() } else { 0 }
+}
 
 /// Let an agent in by its code or its resume secret; refuse everything else
 /// before the upgrade.
@@ -321,30 +341,56 @@ impl Reader {
                 message = stream.next() => {
                     now = app.clock.now();
                     heard = now;
-                    match message {
-                        Some(Ok(Message::Binary(bytes))) => if let Err(ending) = self.take(bytes).await {
-                            end_agent(&self.outbox, ending.0, ending.1);
-                            return;
-                        },
-                        Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                        Some(Ok(Message::Text(_))) => {
-                            end_agent(&self.outbox, Ending::Protocol, "Messages are binary.");
-                            return;
+                    if let Err(gone) = self.take_all(message, stream).await {
+                        if let Gone::Told(ending, text) = gone {
+                            end_agent(&self.outbox, ending, text);
                         }
-                        Some(Err(error)) if too_large(&error) => {
-                            end_agent(&self.outbox, Ending::TooLarge, "A message was larger than 4 MiB.");
-                            return;
-                        }
-                        Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                        return;
                     }
                 }
                 () = self.watched.changed() => now = app.clock.now(),
+                () = self.outbox.closed() => return,
                 () = app.clock.sleep_until(wake) => now = app.clock.now(),
                 () = app.shutdown.cancelled() => {
                     end_agent(&self.outbox, Ending::GoingAway, "The server is restarting.");
                     return;
                 }
             }
+        }
+    }
+
+    /// Take a message and all that came with it, as far as it is here already:
+    /// it goes out together.
+    async fn take_all(&mut self, first: Received, stream: &mut SplitStream<WebSocket>) -> Result<(), Gone> {
+        let outcome = self.take_breath(first, stream).await;
+        self.session.with_links(|all| all.announce());
+        outcome
+    }
+
+    async fn take_breath(&mut self, first: Received, stream: &mut SplitStream<WebSocket>) -> Result<(), Gone> {
+        let (mut message, mut count, mut bytes) = (first, 0, 0);
+        loop {
+            (count, bytes) = (count + 1, bytes + length(&message));
+            self.take_one(message).await?;
+            if count >= BREATH_MESSAGES || bytes >= BREATH_BYTES {
+                return Ok(());
+            }
+            let Some(next) = stream.next().now_or_never() else { return Ok(()) };
+            message = next;
+        }
+    }
+
+    async fn take_one(&mut self, message: Received) -> Result<(), Gone> {
+        match message {
+            Some(Ok(Message::Binary(bytes))) => {
+                self.take(bytes).await.map_err(|(ending, text)| Gone::Told(ending, text))
+            }
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
+            Some(Ok(Message::Text(_))) => Err(Gone::Told(Ending::Protocol, "Messages are binary.")),
+            Some(Err(error)) if too_large(&error) => {
+                Err(Gone::Told(Ending::TooLarge, "A message was larger than 4 MiB."))
+            }
+            Some(Ok(Message::Close(_)) | Err(_)) | None => Err(Gone::Silently),
         }
     }
 
@@ -373,7 +419,11 @@ impl Reader {
             }
             Ok(Destination::Relay | Destination::Conversation) => {
                 let body = raw.decode().map_err(|_| malformed)?;
-                let is_current = self.session.with_links(|all| all.is_agent(self.connection));
+                // What this brings may wait for the database: what came before goes out.
+                let is_current = self.session.with_links(|all| {
+                    all.announce();
+                    all.is_agent(self.connection)
+                });
                 match body.filter(|_| is_current) {
                     Some(body) => Box::pin(self.relay(header, body)).await,
                     None => Ok(()),

@@ -37,11 +37,21 @@ impl Session {
     }
 }
 
+/// Says that nobody keeps them, however the task ends.
+struct Keeping<'a>(&'a AtomicBool);
+
+impl Drop for Keeping<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
 async fn keep(session: Arc<Session>, app: Arc<App>) {
     let deadlines = session.deadlines();
-    // Whoever changes something after this sees that nobody keeps it.
-    let idle = || deadlines.kept.store(false, Ordering::Release);
-    while let Some(deadline) = session.next_deadline(app.clock.now(), idle).await {
+    // Whoever changes something after it is dropped sees that nobody keeps it.
+    let mut keeping = Some(Keeping(&deadlines.kept));
+    let mut idle = || drop(keeping.take());
+    while let Some(deadline) = session.next_deadline(app.clock.now(), &mut idle).await {
         tokio::select! {
             () = app.clock.sleep_until(deadline) => Box::pin(session.tick(&app)).await,
             () = deadlines.changed.notified() => {}

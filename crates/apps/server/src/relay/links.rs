@@ -149,7 +149,7 @@ impl Links {
     }
 
     /// Pass a message of the agent on this connection on to the viewer, or the
-    /// stream's subscribers, that it names.
+    /// stream's subscribers, that it names. [`Self::announce`] has to follow.
     pub(crate) fn forward_to_viewers(&mut self, connection: Uuid, peer: u32, raw: &RawEnvelope) {
         if !self.is_agent(connection) {
             return;
@@ -166,15 +166,25 @@ impl Links {
         let subscribers = self.streams.get(&peer).into_iter().flatten();
         for viewer in one.into_iter().chain(subscribers) {
             let Some(link) = self.viewers.get_mut(viewer) else { continue };
+            let pushed = link.outbox.push_quietly(raw.bytes().clone());
             if !is_picture {
-                push(link, raw.bytes().clone(), &self.meters);
-            } else if link.outbox.push(raw.bytes().clone()).is_ok() {
+                if pushed.is_err() {
+                    too_slow(link, &self.meters);
+                }
+            } else if pushed.is_ok() {
                 link.awaited.sent(raw);
             } else {
                 // A frame that finds no room is missed: the viewer sees the
                 // gap and asks for a refresh.
                 self.meters.missed.increment(1);
             }
+        }
+    }
+
+    /// What was passed on goes out now.
+    pub(crate) fn announce(&self) {
+        for link in self.viewers.values() {
+            link.outbox.announce();
         }
     }
 
@@ -272,9 +282,13 @@ impl Links {
 
 fn push(link: &ViewerLink, message: Bytes, meters: &RelayMeters) {
     if link.outbox.push(message).is_err() {
-        meters.flooded.increment(1);
-        end(&link.outbox, Ending::Flooding, "Your connection is too slow for this session.");
+        too_slow(link, meters);
     }
+}
+
+fn too_slow(link: &ViewerLink, meters: &RelayMeters) {
+    meters.flooded.increment(1);
+    end(&link.outbox, Ending::Flooding, "Your connection is too slow for this session.");
 }
 
 /// Say goodbye to a viewer and close.

@@ -40,8 +40,7 @@ pub(super) fn bounded(upgrade: WebSocketUpgrade, most: usize) -> WebSocketUpgrad
 pub(super) async fn write(mut sink: SplitSink<WebSocket, Message>, outbox: Arc<Outbox>) {
     loop {
         let first = outbox.next().await;
-        let written = tokio::time::timeout(WRITE_WITHIN, write_batch(&mut sink, first, &outbox)).await;
-        if !matches!(written, Ok(Ok(Wrote::Messages))) {
+        if !matches!(write_batch(&mut sink, first, &outbox).await, Some(Wrote::Messages)) {
             // Whoever pushes here must not believe that it is read.
             outbox.abandon();
             return;
@@ -55,24 +54,25 @@ enum Wrote {
     Close,
 }
 
-/// Write this, and what waits behind it, as one.
-async fn write_batch(
-    sink: &mut SplitSink<WebSocket, Message>,
-    first: Next,
-    outbox: &Outbox,
-) -> Result<Wrote, axum::Error> {
+/// Write this, and what waits behind it, as one. `None` when the line broke, or
+/// took nothing in for too long.
+async fn write_batch(sink: &mut SplitSink<WebSocket, Message>, first: Next, outbox: &Outbox) -> Option<Wrote> {
     let behind = std::iter::from_fn(|| outbox.try_next());
     for next in std::iter::once(first).chain(behind).take(BATCH_MESSAGES) {
         match next {
-            Next::Message(bytes) => sink.feed(Message::Binary(bytes)).await?,
+            Next::Message(bytes) => in_time(sink.feed(Message::Binary(bytes))).await?,
             Next::Close(ending, text) => {
-                sink.send(Message::Close(Some(close_frame(ending, text)))).await?;
-                return Ok(Wrote::Close);
+                in_time(sink.send(Message::Close(Some(close_frame(ending, text))))).await?;
+                return Some(Wrote::Close);
             }
         }
     }
-    sink.flush().await?;
-    Ok(Wrote::Messages)
+    in_time(sink.flush()).await?;
+    Some(Wrote::Messages)
+}
+
+async fn in_time(written: impl Future<Output = Result<(), axum::Error>>) -> Option<()> {
+    tokio::time::timeout(WRITE_WITHIN, written).await.ok()?.ok()
 }
 
 fn close_frame(ending: Ending, mut reason: String) -> CloseFrame {
