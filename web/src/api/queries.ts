@@ -1,5 +1,5 @@
 // What pages read, kept fresh by the server's events.
-import { keepPreviousData, MutationCache, QueryCache, QueryClient, useMutation, useQueries, useQuery, useQueryClient } from "@tanstack/react-query";
+import { MutationCache, QueryCache, QueryClient, useMutation, useQueries, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 
 import { answer, api, ApiFailure, type Session, type User } from "./client";
@@ -33,8 +33,8 @@ export function useSessions(state: "open" | "ended", after?: string) {
   return useQuery({
     queryKey: ["sessions", state, after ?? ""],
     queryFn: () => answer(api.GET("/api/sessions", { params: { query: { state, after } } })),
-    // The next page does not empty the list for a moment.
-    placeholderData: keepPreviousData,
+    // The next page does not empty the list for a moment; another list does.
+    placeholderData: (before, query) => (query?.queryKey[1] === state ? before : undefined),
   });
 }
 

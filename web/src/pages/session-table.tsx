@@ -36,14 +36,13 @@ function title(session: Session): string {
   return session.machine?.hostname ?? `${session.technician_name}’s of ${new Date(session.created_at).toLocaleString()}`;
 }
 
-async function removeAll(sessions: Session[]): Promise<void> {
-  if (sessions.length === 0) return;
+/** Which could not be removed, and why. */
+async function removeAll(sessions: Session[]): Promise<Map<string, string>> {
+  if (sessions.length === 0) return new Map();
   const { items } = await answer(api.POST("/api/sessions/remove", { body: { ids: sessions.map((session) => session.id) } }));
   // Where there is none any more, another administrator was quicker.
   const kept = items.filter((item) => !item.removed && item.error_code !== "NOT_FOUND");
-  if (kept.length === 0) return;
-  const words = `${kept.length} of ${items.length} could not be removed. What could is gone; try again with the rest.`;
-  throw new ApiFailure(kept[0]?.error_code ?? "UNKNOWN", 0, words, "");
+  return new Map(kept.map((item) => [item.id, item.error_code ?? "UNKNOWN"]));
 }
 
 export function SessionTable({ sessions, user }: { sessions: Session[]; user: User }) {
@@ -63,9 +62,13 @@ export function SessionTable({ sessions, user }: { sessions: Session[]; user: Us
   };
   const remove = useMutation({
     mutationFn: async (which: Session[]) => {
-      await removeAll(which);
+      const kept = await removeAll(which);
       // One's own open session is ended first, and stays listed by that.
-      await removeAll(which.filter((session) => session.state !== "ended" && session.created_by === user.id));
+      const own = which.filter((session) => session.state !== "ended" && session.created_by === user.id && !kept.has(session.id));
+      for (const [id, code] of await removeAll(own)) kept.set(id, code);
+      const [first] = kept.values();
+      if (first === undefined) return;
+      throw new ApiFailure(first, 0, `${kept.size} of ${which.length} could not be removed. What could is gone; try again with the rest.`, "");
     },
     onSuccess: () => setChosen(new Set()),
     onSettled: () => void queries.invalidateQueries({ queryKey: ["sessions"] }),

@@ -2,7 +2,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { UserPlus } from "lucide-react";
-import { useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 
 import { answer, api, type User } from "../api/client";
 import { useUsers } from "../api/queries";
@@ -30,6 +30,11 @@ function Users({ me }: { me: User }) {
   const [editing, setEditing] = useState<User | "new" | null>(null);
   const users = useUsers(true);
   const { q = "", from = 0 } = useSearch({ from: "/users" });
+  // The field is the hand's; the address follows it, and leads only from elsewhere.
+  const [typed, setTyped] = useState(q);
+  useEffect(() => {
+    if (document.activeElement?.id !== "find-user") setTyped(q);
+  }, [q]);
   const navigate = useNavigate({ from: "/users" });
   const words = q.toLowerCase().split(/\s+/).filter(Boolean);
   const found = (users.data ?? []).filter((user) => {
@@ -100,8 +105,8 @@ function Users({ me }: { me: User }) {
           <div className="field">
             <label htmlFor="find-user">Find</label>
             <input
-              id="find-user" type="search" value={q} placeholder="Name, user name, role" autoComplete="off" spellCheck={false}
-              onChange={(e) => void navigate({ search: { q: e.target.value || undefined }, replace: true })}
+              id="find-user" type="search" value={typed} placeholder="Name, user name, role" autoComplete="off" spellCheck={false}
+              onChange={(e) => { setTyped(e.target.value); void navigate({ search: { q: e.target.value || undefined }, replace: true }); }}
             />
           </div>
           <span className="hint" role="status">{counted(found.length, from, users.data.length)}</span>

@@ -1,6 +1,6 @@
 // Ctrl+K: pages, sessions and actions by a few letters of their names.
 import { useNavigate } from "@tanstack/react-router";
-import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent } from "react";
+import { useCallback, useEffect, useId, useMemo, useRef, useState, type KeyboardEvent } from "react";
 
 import type { User, Permission } from "../api/client";
 import { useNewCode, useSessions } from "../api/queries";
@@ -74,7 +74,9 @@ export function Palette(props: Props) {
   const [typed, setTyped] = useState("");
   const [at, setAt] = useState(0);
   const newCode = useNewCode();
-  const entries = useEntries(props, newCode);
+  // Closed as a dialog, it gives the focus back to where it was.
+  const shut = useCallback(() => dialog.current?.close(), []);
+  const entries = useEntries({ ...props, close: shut }, newCode);
   const words = typed.toLowerCase().split(/\s+/).filter(Boolean);
   const found = entries.filter(({ name, kind }) => words.every((word) => `${name} ${kind}`.toLowerCase().includes(word)));
   const chosen = Math.min(at, found.length - 1);
@@ -88,14 +90,16 @@ export function Palette(props: Props) {
       event.preventDefault();
       setAt((chosen + step + found.length) % found.length);
     } else if (event.key === "Enter") {
+      // Nor held down, nor to end a composition, nor twice.
+      if (event.nativeEvent.isComposing) return;
       event.preventDefault();
-      found[chosen]?.run();
+      if (!event.repeat && !newCode.isPending) found[chosen]?.run();
     }
   };
   return (
     <dialog
       ref={dialog} className="palette" aria-label="Go to a page, a session or an action" onClose={props.close}
-      onClick={(event) => { if (event.target === dialog.current) props.close(); }}
+      onClick={(event) => { if (event.target === dialog.current) shut(); }}
     >
       <input
         role="combobox" aria-label="What are you looking for?" aria-expanded="true" aria-controls={id} autoComplete="off" spellCheck={false}

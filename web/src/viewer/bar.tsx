@@ -209,13 +209,13 @@ function Invite({ id }: { id: string }) {
         <input type="search" className="find" aria-label="Find a colleague" placeholder="Find a colleague" value={typed} onChange={(e) => setTyped(e.target.value)} />
       ) : null}
       {free.map((colleague) => (
-        <button key={colleague.id} className="button plain long" onClick={() => invite.mutate(colleague.id)}>
+        <button key={colleague.id} className="button plain long" disabled={colleagues.isPlaceholderData} onClick={() => invite.mutate(colleague.id)}>
           <UserPlus aria-hidden="true" /> Invite <bdi>{colleague.display_name}</bdi>
         </button>
       ))}
-      {typed && colleagues.data && free.length === 0 ? <span className="muted">Nobody else has this name.</span> : null}
+      {colleagues.data && free.length === 0 ? <span className="muted">{typed ? "Nobody else has this name." : "There is nobody else to invite."}</span> : null}
       {more ? <span className="muted">There are more: type a part of the name.</span> : null}
-      <Failure error={invite.error ?? withdraw.error} />
+      <Failure error={invite.error ?? withdraw.error ?? colleagues.error ?? invited.error} />
     </>
   );
 }
