@@ -66,6 +66,7 @@ impl InputThread {
             releases: releases.clone(),
             caps: KeyboardLayout::default(),
             guard: Guard::start(),
+            stuck: Vec::new(),
         };
         std::thread::Builder::new()
             .name("input".into())
@@ -127,6 +128,8 @@ struct Thread {
     /// What the keys typed when it was last asked.
     caps: KeyboardLayout,
     guard: Guard,
+    /// What did not come up; tried again before anything else is done.
+    stuck: Vec<Release>,
 }
 
 impl Thread {
@@ -149,7 +152,8 @@ impl Thread {
     }
 
     fn release(&mut self) {
-        let releases = std::mem::take(&mut *self.releases.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut releases: Vec<_> = std::mem::take(&mut self.stuck).into_iter().map(Injection::Release).collect();
+        releases.append(&mut self.releases.lock().unwrap_or_else(PoisonError::into_inner));
         self.inject(None, &releases);
     }
 
@@ -177,12 +181,17 @@ impl Thread {
                 continue;
             }
             let change = held(injection);
-            if let Some((what, true)) = change {
-                self.guard.note(what, true);
+            if let Some((what, down)) = change {
+                self.stuck.retain(|other| *other != what);
+                if down {
+                    self.guard.note(what, true);
+                }
             }
             let injected = self.input.inject(injection, &displays);
-            if let Some((what, false)) = change {
-                self.guard.note(what, false);
+            match change {
+                Some((what, false)) if injected.is_ok() => self.guard.note(what, false),
+                Some((what, false)) => self.stuck.push(what),
+                _ => {}
             }
             match injected {
                 Ok(()) => {}
