@@ -2,7 +2,7 @@
 //!
 //! The transport is reliable, so a queue that builds up anywhere shows as a
 //! round trip longer than the shortest one. The window grows while it does
-//! not, and shrinks when it does.
+//! not and is made use of, and shrinks when it does.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,6 +16,9 @@ const FIRST: usize = 64 << 10;
 const MOST_FRAMES: usize = 8;
 /// Queueing delay that is put up with beside a quarter of the round trip.
 const TOLERATED: Duration = Duration::from_millis(12);
+/// A round trip that is so many times as long as wanted does not wait for the
+/// window to shrink by and by.
+const FAR_TOO_LONG: u32 = 2;
 /// How long a shortest round trip is believed.
 const MINIMUM_LIFETIME: Duration = Duration::from_secs(10);
 /// How long it is then looked for anew.
@@ -25,6 +28,8 @@ const LOOK: Duration = Duration::from_secs(1);
 struct InFlight {
     frame: (u32, u32, u32),
     bytes: usize,
+    /// Bytes on their way when it was sent, its own among them.
+    flying: usize,
     sent_at: Duration,
 }
 
@@ -36,8 +41,8 @@ pub struct Pacer {
     bytes: usize,
     /// The shortest round trip, and until when it is believed.
     minimum: Option<(Duration, Duration)>,
-    /// The shortest since it is looked for anew.
-    fresh: Option<Duration>,
+    /// The shortest since it is looked for anew, and since when that is.
+    fresh: Option<(Duration, Duration)>,
 }
 
 impl Default for Pacer {
@@ -80,35 +85,54 @@ impl Pacer {
 
     /// A frame (stream, epoch, number) goes out.
     pub fn sent(&mut self, frame: (u32, u32, u32), bytes: usize, now: Duration) {
-        self.in_flight.push_back(InFlight { frame, bytes, sent_at: now });
         self.bytes += bytes;
+        self.in_flight.push_back(InFlight { frame, bytes, flying: self.bytes, sent_at: now });
     }
 
     /// A frame was shown: it and everything before it has arrived. What was
     /// never sent, or was acknowledged before, changes nothing.
     pub fn acknowledged(&mut self, frame: (u32, u32, u32), now: Duration) {
         let Some(index) = self.in_flight.iter().position(|sent| sent.frame == frame) else { return };
-        let mut arrived = 0;
+        let used = self.bytes >= self.window / 2;
+        let (mut arrived, mut flying) = (0, 0);
         let mut round_trip = Duration::ZERO;
         for sent in self.in_flight.drain(..=index) {
             arrived += sent.bytes;
+            flying = sent.flying;
             round_trip = now.saturating_sub(sent.sent_at);
         }
         self.bytes -= arrived.min(self.bytes);
-        let minimum = self.shortest(round_trip, now);
-        let queueing = round_trip - minimum.min(round_trip);
-        if queueing <= TOLERATED + minimum / 4 {
-            // No more than twice as much at once, however large the frame was.
-            self.window = (self.window + arrived.min(self.window)).min(LARGEST);
-        } else {
-            self.window = (self.window - self.window / 6).max(SMALLEST);
+        let minimum = self.shortest(round_trip, used, now);
+        let wanted = minimum + TOLERATED + minimum / 4;
+        if round_trip <= wanted {
+            // What a window carries is only known where it was filled.
+            if used {
+                // No more than twice as much at once, however large the frame was.
+                self.window = (self.window + arrived.min(self.window)).min(LARGEST);
+            }
+            return;
         }
+        let mut window = self.window - self.window / 6;
+        if round_trip > wanted * FAR_TOO_LONG {
+            // So much went through in that time; the window is what goes
+            // through in the time that is wanted.
+            let share = wanted.as_secs_f64() / round_trip.as_secs_f64();
+            #[expect(
+                clippy::cast_precision_loss,
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "bytes on their way, and a positive share of them below one"
+            )]
+            let carried = (flying as f64 * share) as usize;
+            window = window.min(carried);
+        }
+        self.window = window.max(SMALLEST);
     }
 
     /// The shortest round trip by now. Every few seconds it is looked for anew,
-    /// with half the window: a queue that always stands would be taken for the
-    /// line's own delay.
-    fn shortest(&mut self, round_trip: Duration, now: Duration) -> Duration {
+    /// with half the window where it is made use of: a queue that always stands
+    /// would be taken for the line's own delay.
+    fn shortest(&mut self, round_trip: Duration, used: bool, now: Duration) -> Duration {
         let Some((minimum, until)) = self.minimum else {
             self.minimum = Some((round_trip, now + MINIMUM_LIFETIME));
             return round_trip;
@@ -117,14 +141,16 @@ impl Pacer {
         let mut believed = until;
         match self.fresh {
             None if now >= until => {
-                self.window = (self.window / 2).max(SMALLEST);
-                self.fresh = Some(round_trip);
+                if used {
+                    self.window = (self.window / 2).max(SMALLEST);
+                }
+                self.fresh = Some((round_trip, now));
             }
             None => {}
-            Some(fresh) => {
+            Some((fresh, begun)) => {
                 let fresh = fresh.min(round_trip);
-                self.fresh = Some(fresh);
-                if now >= until + LOOK {
+                self.fresh = Some((fresh, begun));
+                if now >= begun + LOOK {
                     (minimum, believed) = (fresh, now + MINIMUM_LIFETIME);
                     self.fresh = None;
                 }
@@ -192,6 +218,62 @@ mod tests {
             let took = after_a_minute(rate, delay);
             assert!(took <= most, "{what}: a frame takes {took:?}");
         }
+    }
+
+    #[test]
+    fn light_load_says_nothing_of_what_the_line_carries() {
+        // A megabit and 200 ms; after a minute of little the screen is full of news.
+        let (rate, delay) = (125_000, MS * 200);
+        for (what, bytes, apart) in [("a spinner", 5_000, 100), ("typing", 60, 50), ("nothing", 1, 5_000)] {
+            let (mut pacer, mut number) = (Pacer::default(), 0);
+            for at in (0..60_000).step_by(apart) {
+                let now = MS * u32::try_from(at).unwrap();
+                pacer.sent((1, 1, number), bytes, now);
+                let took = delay + Duration::from_secs(1) * u32::try_from(bytes).unwrap() / rate;
+                // What is nearly there is of no use to the window.
+                pacer.acknowledged((1, 1, number), now + took);
+                number += 1;
+            }
+            while pacer.may_send() {
+                pacer.sent((1, 1, number), pacer.room().max(1000), MS * 60_000);
+                number += 1;
+            }
+            let most = 3 * 125_000 / 5;
+            assert!(pacer.bytes_in_flight() <= most, "{what}: {} bytes in flight", pacer.bytes_in_flight());
+        }
+    }
+
+    #[test]
+    fn one_far_too_long_round_trip_is_enough() {
+        let mut pacer = Pacer { window: 1 << 20, ..Pacer::default() };
+        pacer.sent((1, 1, 0), 60, MS);
+        pacer.acknowledged((1, 1, 0), MS * 201);
+        // Half a megabyte on a megabit: more than four seconds.
+        pacer.sent((1, 1, 1), 500_000, MS * 300);
+        pacer.acknowledged((1, 1, 1), MS * 4500);
+        assert!((25_000..50_000).contains(&pacer.window()), "{}", pacer.window());
+    }
+
+    #[test]
+    fn a_pause_does_not_shorten_the_look() {
+        let mut pacer = Pacer::default();
+        let mut number = 0;
+        let mut round = |sent: Duration, took: Duration| {
+            pacer.sent((1, 1, number), 60_000, sent);
+            pacer.acknowledged((1, 1, number), sent + took);
+            number += 1;
+            pacer.window()
+        };
+        round(MS, MS * 20);
+        // Long after the shortest is believed, over a queue.
+        let pause = MINIMUM_LIFETIME + LOOK * 5;
+        round(pause, MS * 100);
+        let before = round(pause + MS, MS * 100);
+        let after = round(pause + MS * 2, MS * 100);
+        assert!(after < before || after == SMALLEST, "a queue is taken for the line: {before} to {after}");
+        // The look ends in its time, though: this is the line's delay by now.
+        round(pause + LOOK * 2, MS * 100);
+        assert!(round(pause + LOOK * 3, MS * 100) > after);
     }
 
     proptest! {
