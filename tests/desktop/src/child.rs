@@ -2,12 +2,17 @@
 
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 
 /// A running process, ended when dropped.
 #[derive(Debug)]
-pub struct Child(std::process::Child);
+pub struct Child {
+    process: std::process::Child,
+    /// With everything below it.
+    paused: AtomicBool,
+}
 
 impl Child {
     /// Start a process.
@@ -16,18 +21,18 @@ impl Child {
     /// When the program cannot be started, with its name.
     pub fn spawn(command: &mut Command) -> Result<Self> {
         let child = command.spawn().with_context(|| format!("cannot start {:?}", command.get_program()))?;
-        Ok(Self(child))
+        Ok(Self { process: child, paused: AtomicBool::new(false) })
     }
 
     /// The process itself.
     pub fn inner(&mut self) -> &mut std::process::Child {
-        &mut self.0
+        &mut self.process
     }
 
     /// Its id.
     #[must_use]
     pub fn id(&self) -> u32 {
-        self.0.id()
+        self.process.id()
     }
 
     /// How it ended, if it has.
@@ -35,7 +40,7 @@ impl Child {
     /// # Errors
     /// When the system does not say.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
-        Ok(self.0.try_wait()?)
+        Ok(self.process.try_wait()?)
     }
 
     /// Ask it to end, and wait.
@@ -44,7 +49,7 @@ impl Child {
     /// When the system refuses.
     pub fn terminate(&mut self) -> Result<ExitStatus> {
         self.signal(libc::SIGTERM)?;
-        Ok(self.0.wait()?)
+        Ok(self.process.wait()?)
     }
 
     /// Tell it to read its files again.
@@ -76,8 +81,8 @@ impl Child {
     /// # Errors
     /// When the system refuses.
     pub fn kill(&mut self) -> Result<()> {
-        self.0.kill()?;
-        self.0.wait()?;
+        self.process.kill()?;
+        self.process.wait()?;
         Ok(())
     }
 
@@ -91,7 +96,7 @@ impl Child {
         for id in self.family()? {
             send(id, libc::SIGKILL)?;
         }
-        self.0.wait()?;
+        self.process.wait()?;
         Ok(())
     }
 
@@ -100,10 +105,27 @@ impl Child {
     /// # Errors
     /// When the system refuses.
     pub fn pause_family(&self, pause: bool) -> Result<()> {
+        self.paused.store(pause, Ordering::Relaxed);
         for id in self.family()? {
             send(id, if pause { libc::SIGSTOP } else { libc::SIGCONT })?;
         }
         Ok(())
+    }
+
+    /// The ids of everything that it started.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn below(&self) -> Result<Vec<u32>> {
+        Ok(self.family()?.split_off(1))
+    }
+
+    /// Send a signal to everything that it started, and not to itself.
+    ///
+    /// # Errors
+    /// When the system does not say what that is.
+    pub fn signal_below(&self, signal: i32) -> Result<()> {
+        self.below()?.into_iter().try_for_each(|id| send(id, signal))
     }
 
     /// Its id and those of everything below it.
@@ -116,7 +138,7 @@ impl Child {
             let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)?.parse::<u32>().ok());
             parents.extend(parent.map(|parent| (id, parent)));
         }
-        let mut family = vec![self.0.id()];
+        let mut family = vec![self.process.id()];
         let mut next = 0;
         while let Some(&parent) = family.get(next) {
             family.extend(parents.iter().filter(|(_, other)| *other == parent).map(|(id, _)| *id));
@@ -126,7 +148,7 @@ impl Child {
     }
 
     fn signal(&self, signal: i32) -> Result<()> {
-        send(self.0.id(), signal)
+        send(self.process.id(), signal)
     }
 }
 
@@ -141,17 +163,21 @@ fn send(id: u32, signal: i32) -> Result<()> {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        if matches!(self.0.try_wait(), Ok(None)) {
+        if matches!(self.process.try_wait(), Ok(None)) {
+            // What is paused hears nothing, nor does anything below it.
+            if *self.paused.get_mut() && self.kill_family().is_ok() {
+                return;
+            }
             // Two kinds of ending: asked, and when that is not heeded, forced.
             let _: Result<()> = self.signal(libc::SIGTERM);
             for _ in 0..40 {
-                if !matches!(self.0.try_wait(), Ok(None)) {
+                if !matches!(self.process.try_wait(), Ok(None)) {
                     return;
                 }
                 std::thread::sleep(std::time::Duration::from_millis(25));
             }
-            let _: std::io::Result<()> = self.0.kill();
-            let _: std::io::Result<ExitStatus> = self.0.wait();
+            let _: std::io::Result<()> = self.process.kill();
+            let _: std::io::Result<ExitStatus> = self.process.wait();
         }
     }
 }
