@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::damage::Damage;
-use crate::geometry::Size;
+use crate::geometry::{Rect, Size};
 use crate::pacing::Pacer;
 
 /// A viewer's number in its session.
@@ -25,6 +25,8 @@ const TILE_BYTES: usize = 2 << 10;
 /// Most tiles of one frame: what is more follows in the next, so that no frame
 /// outgrows the queues on its way.
 pub const MOST_TILES: usize = 768;
+/// A frame that is so many times as large as its room is written anew, smaller.
+const FAR_TOO_LARGE: usize = 2;
 /// A viewer is given a fresh start at most this often.
 const REFRESH_PAUSE: Duration = Duration::from_millis(500);
 /// Most viewers over all streams.
@@ -97,6 +99,10 @@ pub struct FramePlan {
     pub keyframe: bool,
     /// What to send.
     pub damage: Damage,
+    /// Bytes that there is room for.
+    room: usize,
+    /// The tile that it was taken from on.
+    from: usize,
 }
 
 /// All streams of one session on one agent.
@@ -202,6 +208,10 @@ impl Streams {
         subscriber.behind = now;
         subscriber.pacer = Pacer::default();
         let id = subscriber.stream;
+        if self.streams.get(&id).is_some_and(|stream| stream.keyframe) {
+            // A fresh start is about to be made anyway.
+            return;
+        }
         let alone = self.subscribers.values().filter(|other| other.stream == id).count() == 1;
         if alone {
             self.open_epoch(id, size);
@@ -264,8 +274,10 @@ impl Streams {
         if stream.pending.size() != size {
             stream.pending = Damage::all(size);
         }
-        let tiles = (room? / stream.tile_bytes.max(1)).clamp(1, MOST_TILES);
-        let (damage, cursor) = stream.pending.take(tiles, stream.cursor);
+        let room = room?;
+        let from = stream.cursor;
+        let tiles = (room / stream.tile_bytes.max(1)).clamp(1, MOST_TILES);
+        let (damage, cursor) = stream.pending.take(tiles, from);
         stream.cursor = cursor;
         let plan = FramePlan {
             stream: id,
@@ -274,10 +286,37 @@ impl Streams {
             frame_number: stream.next_frame,
             keyframe: stream.keyframe,
             damage,
+            room,
+            from,
         };
         stream.keyframe = false;
         stream.next_frame += 1;
         Some(plan)
+    }
+
+    /// Write a planned frame. What its tiles need is only believed to be known:
+    /// where it comes out far too large, as many of them go as there is room
+    /// for, and the others wait again.
+    ///
+    /// # Errors
+    /// Whatever `encode` fails with.
+    pub fn write<E>(
+        &mut self,
+        plan: &mut FramePlan,
+        mut encode: impl FnMut(&[Rect]) -> Result<Vec<u8>, E>,
+    ) -> Result<Vec<u8>, E> {
+        loop {
+            let payload = encode(&plan.damage.rects())?;
+            let tiles = plan.damage.count();
+            if tiles <= 1 || payload.len() <= plan.room.saturating_mul(FAR_TOO_LARGE) {
+                return Ok(payload);
+            }
+            let Some(stream) = self.streams.get_mut(&plan.stream) else { return Ok(payload) };
+            let fit = (tiles * plan.room / payload.len()).max(1);
+            let (kept, cursor) = plan.damage.take(fit, plan.from);
+            stream.pending.merge(&std::mem::replace(&mut plan.damage, kept));
+            stream.cursor = cursor;
+        }
     }
 
     /// A planned frame went out with this many bytes.
@@ -313,7 +352,7 @@ impl Streams {
             }
             for viewer in viewers {
                 if let Some((own, handover)) = self.branch(id) {
-                    self.move_to(viewer, own, Some(handover));
+                    self.move_to(viewer, own, handover);
                 }
             }
         }
@@ -344,8 +383,9 @@ impl Streams {
         }
     }
 
-    /// A stream that goes on where this one is.
-    fn branch(&mut self, id: StreamId) -> Option<(StreamId, Handover)> {
+    /// A stream that goes on where this one is. Where this one begins anew,
+    /// so does that: what came before is of no use to anybody.
+    fn branch(&mut self, id: StreamId) -> Option<(StreamId, Option<Handover>)> {
         let before = self.streams.get(&id)?;
         let branched = Stream {
             display: before.display,
@@ -356,8 +396,9 @@ impl Streams {
             cursor: before.cursor,
             tile_bytes: before.tile_bytes,
         };
+        let anew = branched.keyframe;
         let own = self.add(branched);
-        Some((own, self.handover(id, own)?))
+        Some((own, if anew { None } else { self.handover(id, own) }))
     }
 
     fn handover(&self, from: StreamId, to: StreamId) -> Option<Handover> {
@@ -418,172 +459,4 @@ impl Streams {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::geometry::Rect;
-
-    const SIZE: Size = Size::new(640, 480);
-    const MS: Duration = Duration::from_millis(1);
-
-    fn send(streams: &mut Streams, now: Duration) -> Option<FramePlan> {
-        let plan = streams.next_frame(|_| Some(SIZE), now)?;
-        streams.sent(&plan, 100_000, now);
-        Some(plan)
-    }
-
-    fn touch(streams: &mut Streams) {
-        // What nobody wants to see is not even looked at.
-        if streams.wants_capture(0) {
-            let mut damage = Damage::new(SIZE);
-            damage.mark(Rect::new(10, 10, 5, 5));
-            streams.changed(0, &damage);
-        }
-    }
-
-    /// Send what may be sent, and let these viewers acknowledge it at once;
-    /// how many frames each of them got.
-    fn pass(streams: &mut Streams, quick: &[ViewerId], now: Duration) -> BTreeMap<ViewerId, usize> {
-        let mut got = BTreeMap::new();
-        while let Some(plan) = send(streams, now) {
-            for viewer in streams.subscribers(plan.stream) {
-                *got.entry(viewer).or_default() += 1;
-                if quick.contains(&viewer) {
-                    streams.acknowledged(viewer, (plan.stream, plan.epoch, plan.frame_number), now + MS);
-                }
-            }
-        }
-        got
-    }
-
-    #[test]
-    fn a_newcomer_costs_the_others_nothing_and_joins_them() {
-        let mut streams = Streams::new(1);
-        assert!(streams.subscribe(1, 0, SIZE, MS));
-        pass(&mut streams, &[1], MS);
-        let before = streams.of_viewer(1).unwrap();
-        assert!(streams.subscribe(2, 0, SIZE, MS * 5000));
-        let plan = send(&mut streams, MS * 5000).unwrap();
-        assert!(plan.keyframe && plan.stream == 2, "{plan:?}");
-        streams.acknowledged(2, (plan.stream, plan.epoch, plan.frame_number), MS * 5001);
-        pass(&mut streams, &[1, 2], MS * 5001);
-        assert_eq!(streams.of_viewer(1), Some(before), "the first one begins nothing anew");
-        streams.take_moved();
-        assert_eq!(streams.next_frame(|_| Some(SIZE), MS * 5100), None);
-        assert_ne!(streams.of_viewer(2), streams.of_viewer(1));
-        // After a while of keeping up it goes on with the others.
-        assert_eq!(streams.next_frame(|_| Some(SIZE), MS * 9000), None);
-        assert_eq!(streams.of_viewer(2), streams.of_viewer(1));
-        let moved = streams.take_moved();
-        let handover = moved.first().and_then(|moved| moved.handover).unwrap();
-        assert_eq!((moved.len(), handover.from_stream, handover.stream), (1, 2, 1));
-        touch(&mut streams);
-        let plan = send(&mut streams, MS * 9001).unwrap();
-        assert_eq!((plan.stream, plan.keyframe, plan.frame_number), (1, false, handover.frame));
-    }
-
-    #[test]
-    fn a_slow_viewer_is_given_its_own_pace() {
-        let mut streams = Streams::new(1);
-        assert!(streams.subscribe(1, 0, SIZE, MS) && streams.subscribe(2, 0, SIZE, MS));
-        pass(&mut streams, &[1, 2], MS);
-        pass(&mut streams, &[1, 2], MS * 4000);
-        assert_eq!(streams.of_viewer(1), streams.of_viewer(2));
-        streams.take_moved();
-        let (mut now, mut got) = (MS * 5000, BTreeMap::new());
-        for _ in 0..100 {
-            now += MS * 20;
-            touch(&mut streams);
-            for (viewer, count) in pass(&mut streams, &[1], now) {
-                *got.entry(viewer).or_default() += count;
-            }
-        }
-        assert_eq!(got.get(&1), Some(&100), "the quick one misses nothing");
-        assert!(got.get(&2).is_some_and(|got: &usize| (1..10).contains(got)), "{got:?}");
-        let moved = streams.take_moved();
-        assert!(matches!(moved.as_slice(), [Moved { viewer: 2, handover: Some(_), .. }]), "{moved:?}");
-        // What it has missed is still to come, and no more.
-        let own = streams.of_viewer(2).unwrap().0;
-        assert_eq!(streams.streams[&own].pending.count(), 1);
-    }
-
-    #[test]
-    fn refreshes_cannot_be_used_against_others() {
-        let mut streams = Streams::new(1);
-        assert!(streams.subscribe(1, 0, SIZE, MS) && streams.subscribe(2, 0, SIZE, MS));
-        pass(&mut streams, &[1, 2], MS);
-        pass(&mut streams, &[1, 2], MS * 4000);
-        let before = streams.of_viewer(1);
-        assert_eq!(before, streams.of_viewer(2));
-        for late in 0..50 {
-            streams.refresh(2, SIZE, MS * (5000 + late));
-        }
-        assert_eq!(streams.of_viewer(1), before);
-        assert_ne!(streams.of_viewer(2), before);
-        assert_eq!(streams.streams.len(), 2);
-    }
-
-    #[test]
-    fn frames_are_as_large_as_there_is_room() {
-        let size = Size::new(1920, 1080);
-        let mut streams = Streams::new(1);
-        assert!(streams.subscribe(1, 0, size, MS));
-        let mut all = Damage::new(size);
-        for number in 0..1000 {
-            let now = MS * number * 100;
-            let Some(plan) = streams.next_frame(|_| Some(size), now) else { break };
-            // A photograph: ten kilobytes a tile.
-            let bytes = plan.damage.count() * 10_000;
-            let window = streams.subscribers[&1].pacer.window();
-            assert!(number == 0 || bytes <= (window / 2).max(10_000), "frame {number} has {bytes} of {window} bytes");
-            all.merge(&plan.damage);
-            streams.sent(&plan, bytes, now);
-            // The line takes it in, slower and slower.
-            streams.acknowledged(1, (plan.stream, plan.epoch, plan.frame_number), now + MS * number);
-        }
-        assert_eq!(all, Damage::all(size));
-    }
-
-    #[test]
-    fn displays_are_switched_with_pauses() {
-        let mut streams = Streams::new(1);
-        assert!(streams.subscribe(1, 0, SIZE, MS));
-        let switched = (0..1000).filter(|at| {
-            let may = streams.may_switch(1, MS * *at);
-            may && streams.subscribe(1, at % 2, SIZE, MS * *at)
-        });
-        assert_eq!(switched.count(), 2);
-        assert!(!streams.may_switch(2, MS), "somebody who does not watch");
-    }
-
-    #[test]
-    fn huge_displays_come_in_several_frames() {
-        let size = Size::new(7680, 4320);
-        let mut streams = Streams::new(1);
-        assert!(streams.subscribe(1, 0, size, MS));
-        let mut whole = Damage::new(size);
-        let mut frames = 0;
-        while let Some(plan) = streams.next_frame(|_| Some(size), MS) {
-            assert!(plan.damage.rects().iter().map(|rect| rect.area()).sum::<usize>() <= MOST_TILES * 64 * 64);
-            assert_eq!(plan.keyframe, frames == 0);
-            whole.merge(&plan.damage);
-            streams.sent(&plan, 1000, MS);
-            streams.acknowledged(1, (plan.stream, plan.epoch, plan.frame_number), MS);
-            frames += 1;
-        }
-        assert_eq!(whole, Damage::all(size));
-        assert!(frames >= 11, "{frames}");
-    }
-
-    #[test]
-    fn nothing_is_left_when_all_are_gone() {
-        let mut streams = Streams::new(1);
-        for viewer in 0..100 {
-            streams.subscribe(viewer, viewer % 3, SIZE, MS * viewer);
-        }
-        assert_eq!(streams.subscribers.len(), MOST_VIEWERS);
-        for viewer in 0..100 {
-            streams.unsubscribe(viewer);
-        }
-        assert!(streams.is_empty() && streams.streams.is_empty());
-    }
-}
+mod tests;

@@ -421,13 +421,15 @@ impl Thread {
             let plan = self.streams.next_frame(|display| sizes.get(&display).copied(), now);
             self.introduce();
             let Some(plan) = plan else { return };
-            self.send_frame(&plan);
+            self.send_frame(plan);
         }
     }
 
-    fn send_frame(&mut self, plan: &FramePlan) {
+    fn send_frame(&mut self, mut plan: FramePlan) {
         let Some(seen) = self.seen.get(&plan.display) else { return };
-        let payload = match self.encoder.encode(&seen.framebuffer, &plan.damage.rects()) {
+        let encoder = &mut self.encoder;
+        let written = self.streams.write(&mut plan, |rects| encoder.encode(&seen.framebuffer, rects));
+        let payload = match written {
             Ok(payload) => Bytes::from(payload),
             Err(error) => {
                 tracing::error!(%error, "a frame could not be encoded");
@@ -436,7 +438,7 @@ impl Thread {
         };
         let now = self.now();
         let size = seen.framebuffer.size();
-        self.streams.sent(plan, payload.len(), now);
+        self.streams.sent(&plan, payload.len(), now);
         let frame = VideoFrame {
             stream: plan.stream,
             epoch: plan.epoch,
