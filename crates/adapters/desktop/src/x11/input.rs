@@ -8,6 +8,7 @@ use x11rb::protocol::xproto::{
 };
 use x11rb::protocol::xtest::ConnectionExt as _;
 use x11rb::rust_connection::RustConnection;
+use x11rb::wrapper::ConnectionExt as _;
 use x11rb::{CURRENT_TIME, NONE};
 
 use super::keyboard::Keyboard;
@@ -171,7 +172,8 @@ impl Input for X11Input {
 impl Drop for X11Input {
     fn drop(&mut self) {
         self.keyboard.restore(&self.connection);
-        // The connection closes next; what could not be flushed is lost with it.
-        let _: Result<(), _> = self.connection.flush();
+        // The connection closes next, and what the display did not take until
+        // then may be lost with it. Errors: the display is gone.
+        let _: Result<(), _> = self.connection.sync();
     }
 }
