@@ -67,10 +67,6 @@ impl Stage {
         for key in ["ControlLeft", "ShiftLeft", "KeyK"] {
             self.browser.run("down", json!({ "key": key }))?;
         }
-        self.await_down()
-    }
-
-    fn await_down(&self) -> Result<()> {
         until("everything being down", Duration::from_secs(10), || {
             let (keys, mask) = self.down()?;
             ensure!(keys == KEYS && mask.contains(KeyButMask::BUTTON1), "down are {keys:?} and {mask:?}");
@@ -120,15 +116,6 @@ impl Stage {
         until("the server's list of viewers", Duration::from_secs(20), || {
             let viewers = self.server.session(&self.login, &self.session)?["viewers"].clone();
             Ok(viewers.as_array().is_some_and(|viewers| viewers.is_empty() != watched).then_some(()))
-        })
-    }
-
-    /// The guard's process, which is another than this one.
-    fn guard(&mut self, other: Option<u32>) -> Result<u32> {
-        let agent = self.agent.child();
-        until("one guard", Duration::from_secs(10), || match agent.below()?[..] {
-            [guard] => Ok((Some(guard) != other).then_some(guard)),
-            _ => Ok(None),
         })
     }
 
@@ -229,8 +216,6 @@ fn the_agent_is_frozen() -> Result<()> {
 fn the_agent_is_killed() -> Result<()> {
     let mut stage = Stage::open()?;
     stage.hold()?;
-    // Whoever stops everything of its name tells the guard first to end.
-    stage.agent.child().signal_below(libc::SIGTERM)?;
     stage.agent.child().kill()?;
     stage.await_up()?;
     stage.is_told("The computer’s line is lost")?;
@@ -240,36 +225,4 @@ fn the_agent_is_killed() -> Result<()> {
     stage.server.delete(&format!("/api/sessions/{}", stage.session), &stage.login)?;
     stage.browser.run("wait_text", json!({ "text": "The technician ended the session." }))?;
     stage.is_audited("session_ended")
-}
-
-#[test]
-fn the_guard_is_killed_and_then_the_agent() -> Result<()> {
-    let mut stage = Stage::open()?;
-    stage.hold()?;
-    let first = stage.guard(None)?;
-    stage.agent.child().signal_below(libc::SIGKILL)?;
-    // Another is there, knows what is held, and lets go of nothing.
-    stage.guard(Some(first))?;
-    stage.await_down()?;
-    stage.agent.child().kill()?;
-    stage.await_up()
-}
-
-#[test]
-fn the_guard_is_frozen_and_then_the_agent_is_killed() -> Result<()> {
-    let mut stage = Stage::open()?;
-    stage.hold()?;
-    let first = stage.guard(None)?;
-    stage.agent.child().signal_below(libc::SIGSTOP)?;
-    // More than waits for it.
-    until("the frozen guard's end", Duration::from_secs(60), || {
-        stage.browser.run("down", json!({ "key": "KeyB" }))?;
-        stage.browser.run("up", json!({ "key": "KeyB" }))?;
-        Ok((!stage.agent.child().below()?.contains(&first)).then_some(()))
-    })?;
-    stage.guard(Some(first))?;
-    // Again, as that took long enough for a busy machine to fall silent.
-    stage.hold()?;
-    stage.agent.child().kill()?;
-    stage.await_up()
 }

@@ -93,7 +93,7 @@ impl Agent {
     async fn watched(&mut self) -> Result<()> {
         loop {
             if let Some(Body::StartStream(wanted)) = self.next().await? {
-                let assign = StreamAssign { viewer: wanted.viewer, stream: STREAM, ..StreamAssign::default() };
+                let assign = StreamAssign { viewer: wanted.viewer, stream: STREAM };
                 let header = AgentHeader::new(self.slot, header::RELAY);
                 return self.socket.send(encode_framed(header, assign)).await;
             }

@@ -120,7 +120,8 @@ async fn two_changes_at_once() -> Result<()> {
             admin.patch("/api/settings", json!({"session_hours": round + 1})),
             other.patch("/api/settings", json!({"unwatched_minutes": round + 1})),
         );
-        (one?.expect(200)?, two?.expect(200)?);
+        one?.expect(200)?;
+        two?.expect(200)?;
         let now = admin.get("/api/settings").await?.expect(200)?;
         ensure!(now["session_hours"] == round + 1 && now["unwatched_minutes"] == round + 1, "{now}");
     }

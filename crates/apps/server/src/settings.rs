@@ -97,10 +97,9 @@ impl Settings {
             }
             *text = limits::displayable(text.trim(), TEXT);
         }
-        if let Some(url) = self.public_url.take().map(|url| url.trim().trim_end_matches('/').to_owned()) {
-            if !url.is_empty() {
-                self.public_url = Some(public_url(url, speaks_tls)?);
-            }
+        let url = self.public_url.take().map(|url| url.trim().trim_end_matches('/').to_owned());
+        if let Some(url) = url.filter(|url| !url.is_empty()) {
+            self.public_url = Some(public_url(url, speaks_tls)?);
         }
         if self.trusted_proxies.len() > MOST_PROXIES {
             return unfit("There are at most 32 trusted proxies.");

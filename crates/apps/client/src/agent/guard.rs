@@ -1,28 +1,25 @@
 //! What is held comes up even where this program is killed or frozen: a second
 //! process of it knows what is held, and lets go when it hears nothing more.
 
-mod keeper;
-mod line;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-use std::io::{BufRead, BufReader};
-use std::process::ExitCode;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::time::Duration;
-
-use gc_desktop::{Desktop, DesktopError};
+use gc_desktop::Desktop;
 use gc_keys::{Button, Release};
 use gc_protocol::limits;
 use gc_session::agent::Injection;
 
-pub(crate) use keeper::{Guard, end_all};
-
 /// The argument that makes a process of this program a guard.
 pub(crate) const ARGUMENT: &str = "guard";
-/// Lines that may wait for the guard; one that takes none is replaced.
+/// Lines that may wait for the guard; a guard that takes none is given up.
 const WAITING: usize = 1024;
-/// What does not come up is tried again as often and with this pause.
-const TRIES: u32 = 30;
-const PAUSE: Duration = Duration::from_secs(1);
+/// How often it hears that all is well.
+const BEAT: Duration = Duration::from_secs(1);
+/// How long it has for its own end.
+const CLOSE_WITHIN: Duration = Duration::from_millis(500);
 
 const BUTTONS: [(Button, &str); 5] = [
     (Button::Left, "left"),
@@ -32,12 +29,83 @@ const BUTTONS: [(Button, &str); 5] = [
     (Button::Forward, "forward"),
 ];
 
+/// The line to the guard.
+pub(super) struct Guard {
+    lines: Option<SyncSender<String>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Guard {
+    /// Start one. Without it everything works but this.
+    pub(super) fn start() -> Self {
+        let (lines, waiting) = sync_channel(WAITING);
+        let started = spawn()
+            .and_then(|child| std::thread::Builder::new().name("guard".into()).spawn(move || report(child, &waiting)));
+        match started {
+            Ok(thread) => Self { lines: Some(lines), thread: Some(thread) },
+            Err(error) => {
+                tracing::warn!(%error, "nothing lets go of what is held if this program is killed");
+                Self { lines: None, thread: None }
+            }
+        }
+    }
+
+    /// To be told before something goes down, and after it came up. Never waits.
+    pub(super) fn note(&mut self, what: Release, down: bool) {
+        let Some(lines) = &self.lines else { return };
+        if lines.try_send(line(what, down)).is_err() {
+            tracing::warn!("the guard takes nothing in; going on without it");
+            self.lines = None;
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.lines = None;
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has dropped the guard's input as well.
+            let _: Result<(), _> = thread.join();
+        }
+    }
+}
+
+/// The process: of its own group, so that what is sent to the agent's terminal
+/// does not reach it.
+fn spawn() -> std::io::Result<Child> {
+    let mut command = Command::new(std::env::current_exe()?);
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command.arg(ARGUMENT).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()
+}
+
+/// Pass on what is said, and that this program lives, until nobody says more.
+fn report(mut child: Child, lines: &Receiver<String>) {
+    let Some(mut input) = child.stdin.take() else { return };
+    let mut held = Vec::new();
+    while let Some(line) = next(lines, &held, BEAT) {
+        let line = line.unwrap_or_default();
+        note(&mut held, &line);
+        if let Err(error) = writeln!(input, "{line}") {
+            tracing::warn!(%error, "the guard is gone");
+            break;
+        }
+    }
+    drop(input);
+    let begun = Instant::now();
+    while begun.elapsed() < CLOSE_WITHIN {
+        if !matches!(child.try_wait(), Ok(None)) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // It hangs; everything is up already.
+    let _: std::io::Result<()> = child.kill();
+    let _: std::io::Result<_> = child.wait();
+}
+
 /// Be the guard: until its input ends, and then let go.
 pub(crate) fn run() -> ExitCode {
-    #[cfg(unix)]
-    if let Err(error) = outlast_signals() {
-        tracing::warn!(%error, "the guard ends when it is told to");
-    }
     let (lines, heard) = sync_channel(WAITING);
     std::thread::spawn(move || {
         for line in BufReader::new(std::io::stdin()).lines().map_while(Result::ok) {
@@ -47,108 +115,57 @@ pub(crate) fn run() -> ExitCode {
         }
     });
     let mut held = Vec::new();
-    let mut tries = 0;
-    loop {
-        let within = match tries {
-            _ if held.is_empty() => None,
-            0 => Some(limits::SILENCE_RELEASE),
-            1..TRIES => Some(PAUSE),
-            _ => None,
-        };
-        match next(&heard, within) {
-            Heard::Line(line) => {
-                tries = 0;
-                if let Some((what, down)) = parse(&line) {
-                    mark(&mut held, what, down);
-                }
-            }
-            Heard::Nothing => {
-                tries += 1;
-                let_go(&mut held);
-            }
-            Heard::End => break,
+    while let Some(line) = next(&heard, &held, limits::SILENCE_RELEASE) {
+        match line {
+            Some(line) => note(&mut held, &line),
+            None => let_go(&mut held),
         }
     }
-    for _ in 0..TRIES {
-        let_go(&mut held);
-        if held.is_empty() {
-            return ExitCode::SUCCESS;
-        }
-        std::thread::sleep(PAUSE);
+    let_go(&mut held);
+    ExitCode::SUCCESS
+}
+
+/// The next line; none within the time, which passes while something is held
+/// only, is `Some(None)`, and `None` is the end.
+fn next(lines: &Receiver<String>, held: &[Release], within: Duration) -> Option<Option<String>> {
+    if held.is_empty() {
+        return lines.recv().ok().map(Some);
     }
-    ExitCode::FAILURE
-}
-
-/// Whoever stops everything of this name stops the agent too, and the guard
-/// ends with that; it must not be gone before.
-#[cfg(unix)]
-fn outlast_signals() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let _within = runtime.enter();
-    for kind in [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt()] {
-        // Caught from now on, though nobody listens.
-        drop(signal(kind)?);
-    }
-    Ok(())
-}
-
-enum Heard {
-    Line(String),
-    /// Not within the time.
-    Nothing,
-    End,
-}
-
-fn next(lines: &Receiver<String>, within: Option<Duration>) -> Heard {
-    let heard = match within {
-        Some(within) => lines.recv_timeout(within),
-        None => lines.recv().map_err(RecvTimeoutError::from),
-    };
-    match heard {
-        Ok(line) => Heard::Line(line),
-        Err(RecvTimeoutError::Timeout) => Heard::Nothing,
-        Err(RecvTimeoutError::Disconnected) => Heard::End,
+    match lines.recv_timeout(within) {
+        Ok(line) => Some(Some(line)),
+        Err(RecvTimeoutError::Timeout) => Some(None),
+        Err(RecvTimeoutError::Disconnected) => None,
     }
 }
 
-fn mark(held: &mut Vec<Release>, what: Release, down: bool) {
+fn note(held: &mut Vec<Release>, line: &str) {
+    let Some((what, down)) = parse(line) else { return };
     held.retain(|other| *other != what);
     if down {
         held.push(what);
     }
 }
 
+/// Last pressed, first up.
 fn let_go(held: &mut Vec<Release>) {
     if held.is_empty() {
         return;
     }
     match gc_desktop::open(Box::new(|| ())) {
         Ok(Desktop { mut input, .. }) => {
-            release(held, |what| input.inject(&Injection::Release(what), &[]));
-            if held.is_empty() {
-                tracing::warn!("the agent said nothing more; what it held was let go");
+            for what in held.drain(..).rev() {
+                if let Err(error) = input.inject(&Injection::Release(what), &[]) {
+                    tracing::error!(%error, "something stays pressed");
+                }
             }
+            tracing::warn!("the agent said nothing more; what it held was let go");
         }
+        // No desktop, nothing held.
         Err(error) => tracing::error!(%error, "the desktop cannot be reached; something may stay pressed"),
     }
 }
 
-/// Last pressed, first up. What does not come up stays held.
-fn release(held: &mut Vec<Release>, mut inject: impl FnMut(Release) -> Result<(), DesktopError>) {
-    held.reverse();
-    held.retain(|what| {
-        let injected = inject(*what);
-        if let Err(error) = &injected {
-            tracing::error!(%error, "something stays pressed");
-        }
-        injected.is_err()
-    });
-    held.reverse();
-}
-
-/// As it is said to the guard.
-fn words(what: Release, down: bool) -> String {
+fn line(what: Release, down: bool) -> String {
     let sign = if down { '+' } else { '-' };
     match what {
         Release::Key { scan_code, extended } => format!("{sign} key {scan_code} {}", u8::from(extended)),
@@ -178,37 +195,18 @@ fn parse(line: &str) -> Option<(Release, bool)> {
 mod tests {
     use super::*;
 
-    const RIGHT: Release = Release::Button(Button::Right);
-
-    fn key(scan_code: u32) -> Release {
-        Release::Key { scan_code, extended: scan_code == 29 }
-    }
-
     #[test]
     fn what_is_noted_is_what_is_held() {
+        let key = |scan_code| Release::Key { scan_code, extended: scan_code == 29 };
         let mut held = Vec::new();
-        // The last is repeated.
-        for event in [(key(42), true), (key(29), true), (RIGHT, true), (key(42), false), (key(29), true)] {
-            assert_eq!(parse(&words(event.0, event.1)), Some(event));
-            mark(&mut held, event.0, event.1);
+        let events = [(key(42), true), (key(29), true), (Release::Button(Button::Right), true), (key(42), false)];
+        for (what, down) in events {
+            assert_eq!(parse(&line(what, down)), Some((what, down)));
+            note(&mut held, &line(what, down));
         }
-        assert_eq!(held, [RIGHT, key(29)]);
-        assert_eq!(parse(""), None);
-    }
-
-    #[test]
-    fn what_does_not_come_up_is_tried_again() {
-        let mut held = vec![key(42), RIGHT, key(29)];
-        let mut tried = Vec::new();
-        let mut refused = vec![key(42), key(29)];
-        for left in [vec![key(42), key(29)], vec![]] {
-            release(&mut held, |what| {
-                tried.push(what);
-                let at = refused.iter().position(|other| *other == what);
-                at.map_or(Ok(()), |at| Err(DesktopError::Refused(format!("{:?}", refused.remove(at)))))
-            });
-            assert_eq!(held, left);
-        }
-        assert_eq!(tried, [key(29), RIGHT, key(42), key(29), key(42)]);
+        // Repeated, and a sign of life.
+        note(&mut held, &line(key(29), true));
+        note(&mut held, "");
+        assert_eq!(held, [Release::Button(Button::Right), key(29)]);
     }
 }

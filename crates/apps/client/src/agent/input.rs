@@ -66,7 +66,6 @@ impl InputThread {
             releases: releases.clone(),
             caps: KeyboardLayout::default(),
             guard: Guard::start(),
-            stuck: Vec::new(),
         };
         std::thread::Builder::new()
             .name("input".into())
@@ -128,8 +127,6 @@ struct Thread {
     /// What the keys typed when it was last asked.
     caps: KeyboardLayout,
     guard: Guard,
-    /// What did not come up; tried again before anything else is done.
-    stuck: Vec<Release>,
 }
 
 impl Thread {
@@ -152,8 +149,7 @@ impl Thread {
     }
 
     fn release(&mut self) {
-        let mut releases: Vec<_> = std::mem::take(&mut self.stuck).into_iter().map(Injection::Release).collect();
-        releases.append(&mut self.releases.lock().unwrap_or_else(PoisonError::into_inner));
+        let releases = std::mem::take(&mut *self.releases.lock().unwrap_or_else(PoisonError::into_inner));
         self.inject(None, &releases);
     }
 
@@ -181,17 +177,13 @@ impl Thread {
                 continue;
             }
             let change = held(injection);
-            if let Some((what, down)) = change {
-                self.stuck.retain(|other| *other != what);
-                if down {
-                    self.guard.note(what, true);
-                }
+            if let Some((what, true)) = change {
+                self.guard.note(what, true);
             }
             let injected = self.input.inject(injection, &displays);
-            match change {
-                Some((what, false)) if injected.is_ok() => self.guard.note(what, false),
-                Some((what, false)) => self.stuck.push(what),
-                _ => {}
+            // What did not come up is still held, as far as the guard knows.
+            if let (Some((what, false)), Ok(())) = (change, &injected) {
+                self.guard.note(what, false);
             }
             match injected {
                 Ok(()) => {}

@@ -47,8 +47,6 @@ pub(crate) fn run() -> ExitCode {
         }
     };
     let attended::Attended { outcome, used } = runtime.block_on(attended::attend(&anchor, code, &prompt));
-    // What still runs of a program cannot be removed everywhere.
-    guard::end_all();
     // A program whose code was never used can be tried again.
     if used && let Err(error) = self_replace::self_delete() {
         tracing::warn!(%error, "the program could not remove itself");
