@@ -1114,7 +1114,7 @@ export interface components {
             id: string;
             removed: boolean;
         };
-        /** @description What became of each, in the order of the call. */
+        /** @description What became of each, in the order of the call; of one that was named twice, once. */
         Removals: {
             items: components["schemas"]["Removal"][];
         };
