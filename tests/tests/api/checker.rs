@@ -58,6 +58,8 @@ async fn the_server_is_as_it_describes_itself() -> Result<()> {
     let asking = server.admin.code("control").await?;
     let _asked = server.agent(&asking).await?;
     let (live, _agent) = server.live("view").await?;
+    // Watched: the checker sets the time after which a session without viewers ends.
+    let _watching = server.viewer(&live, "view_only").await?;
     let over = server.admin.code("view").await?;
     server.admin.http.delete(&format!("/api/sessions/{}", over.session)).await?.expect(204)?;
 
