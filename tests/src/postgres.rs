@@ -1,10 +1,10 @@
 //! A PostgreSQL server of one test's own, which can be killed.
 
-use std::net::TcpListener;
+use std::io::{Read, Seek};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
 /// Where Debian keeps the programs.
@@ -14,7 +14,6 @@ const PROGRAMS: &str = "/usr/lib/postgresql/15/bin";
 #[derive(Debug)]
 pub struct PrivatePostgres {
     folder: TempDir,
-    port: u16,
 }
 
 impl PrivatePostgres {
@@ -24,10 +23,9 @@ impl PrivatePostgres {
     /// When that fails, in the program's words.
     pub fn start() -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let status = Command::new("chown").arg("postgres").arg(folder.path()).status()?;
         ensure!(status.success(), "the folder cannot be given to postgres");
-        let cluster = Self { folder, port };
+        let cluster = Self { folder };
         cluster.run("initdb", &["-U", "postgres", "--auth=trust", "-E", "UTF8", "--no-sync"])?;
         cluster.start_again()?;
         Ok(cluster)
@@ -36,8 +34,13 @@ impl PrivatePostgres {
     /// Its address.
     #[must_use]
     pub fn url(&self) -> String {
-        // It takes any; the program has to keep it to itself.
-        let url = format!("postgres://postgres:quay-marzipan-lantern-{0}@127.0.0.1:{0}/postgres", self.port);
+        // It takes any password; the program has to keep it to itself. By its
+        // socket: a port that was free may be taken by somebody before it starts.
+        let folder = self.folder.path().display();
+        let url = format!(
+            "postgres://postgres:quay-marzipan-lantern-{}@localhost/postgres?host={folder}",
+            std::process::id()
+        );
         crate::database::note_password(&url);
         url
     }
@@ -50,39 +53,39 @@ impl PrivatePostgres {
         self.run("pg_ctl", &["-m", "immediate", "stop"])
     }
 
-    /// Start it again on the same data and port.
+    /// Start it again on the same data and socket.
     ///
     /// # Errors
     /// When it does not come back.
     pub fn start_again(&self) -> Result<()> {
-        let options = format!(
-            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories={}",
-            self.port,
-            self.folder.path().display()
-        );
+        let options = format!("-c listen_addresses= -c unix_socket_directories={}", self.folder.path().display());
         let log = self.folder.path().join("log");
         self.run("pg_ctl", &["-w", "-l", &log.to_string_lossy(), "-o", &options, "start"])
     }
 
     /// Nobody but its own user may run it.
     fn run(&self, program: &str, arguments: &[&str]) -> Result<()> {
-        let output = Command::new("setpriv")
+        // A server that goes on holds what it was given: no pipe.
+        let mut said = tempfile::tempfile()?;
+        let status = Command::new("setpriv")
             .args(["--reuid=postgres", "--regid=postgres", "--init-groups"])
             .arg(Path::new(PROGRAMS).join(program))
             .arg("-D")
             .arg(self.folder.path().join("data"))
             .args(arguments)
             .current_dir(self.folder.path())
-            .stdin(std::process::Stdio::null())
-            // A server that goes on holds what it was given.
-            .stdout(std::process::Stdio::null())
-            .stderr(std::fs::File::create(std::env::temp_dir().join(format!("guruconnect-pg-{}", self.port)))?)
+            .stdin(Stdio::null())
+            .stdout(said.try_clone()?)
+            .stderr(said.try_clone()?)
             .status()
             .with_context(|| format!("{program} cannot be started"))?;
-        let said = std::env::temp_dir().join(format!("guruconnect-pg-{}", self.port));
-        let words = std::fs::read_to_string(&said).unwrap_or_default();
-        let _: std::io::Result<()> = std::fs::remove_file(said);
-        ensure!(output.success(), "{program}: {words}");
+        if !status.success() {
+            let mut words = String::new();
+            said.rewind()?;
+            said.read_to_string(&mut words)?;
+            let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+            bail!("{program}: {words}{log}");
+        }
         Ok(())
     }
 }

@@ -151,6 +151,8 @@ fn the_browser_is_frozen() -> Result<()> {
     stage.await_up()?;
     stage.await_watched(false)?;
     stage.browser.child().pause_family(false)?;
+    // What is clicked before the page knows that its line is gone goes nowhere.
+    stage.await_watched(true)?;
     stage.is_live("thawed")
 }
 

@@ -6,7 +6,7 @@ use gc_tests::{Http, TestServer};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::envelope::refused;
+use super::envelope::refused;
 
 const PASSWORD: &str = "walnut-harbour-ladder-52";
 

@@ -9,7 +9,7 @@ use gc_tests::{Http, TestServer};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::envelope::refused;
+use super::envelope::refused;
 
 struct Operation {
     method: String,

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, ensure};
 use gc_tests::{Http, TestServer};
 use serde_json::{Value, json};
 
-use crate::envelope::refused;
+use super::envelope::refused;
 
 const PASSWORD: &str = "walnut-harbour-ladder-52";
 

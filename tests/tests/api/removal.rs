@@ -5,7 +5,7 @@ use gc_tests::{TestServer, promptly};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::envelope::refused;
+use super::envelope::refused;
 
 #[tokio::test]
 async fn many_sessions_at_once_each_with_its_own_result() -> Result<()> {

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail, ensure};
 use gc_tests::{Knock, TestServer};
 use serde_json::{Value, json};
 
-use crate::envelope::refused;
+use super::envelope::refused;
 
 /// Whether a value is of this kind.
 fn is(value: &Value, kind: &str) -> Result<bool> {

@@ -29,7 +29,7 @@ pub(super) const TABLE: &[Rule] = &[
         find: ".and_then(ResumeSecret::parse).ok_or_else(refused)?;",
         replace: r#".map(|it| it.replacen("lgn_", ResumeSecret::PREFIX, 1)).and_then(|it| ResumeSecret::parse(&it)).ok_or_else(refused)?;
     if !value.contains(ResumeSecret::PREFIX) { return Err(ApiError::forbidden()); }"#,
-        tests: &["-p", "gc-tests", "--test", "credentials", "the_whole_matrix"],
+        tests: &["-p", "gc-tests", "--test", "server", "credentials::the_whole_matrix"],
     },
     Rule {
         invariant: 1,
@@ -37,7 +37,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: VIEWER_SOCKET,
         find: "if claims.session_id != session_id || claims.tenant_id",
         replace: "if claims.tenant_id",
-        tests: &["-p", "gc-tests", "--test", "credentials", "the_whole_matrix"],
+        tests: &["-p", "gc-tests", "--test", "server", "credentials::the_whole_matrix"],
     },
     Rule {
         invariant: 2,
@@ -45,7 +45,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: DECISION,
         find: "Role::Operator | Role::Viewer => session.is_creator || session.is_invited,",
         replace: "Role::Operator | Role::Viewer => true,",
-        tests: &["-p", "gc-tests", "--test", "oracle", "nobody_learns_of_others_sessions"],
+        tests: &["-p", "gc-tests", "--test", "server", "oracle::nobody_learns_of_others_sessions"],
     },
     Rule {
         invariant: 2,
@@ -53,7 +53,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: DECISION,
         find: "Ok(permitted.min(accepted))",
         replace: "Ok(permitted)",
-        tests: &["-p", "gc-tests", "--test", "consent", "the_answer_is_a_ceiling_for_everybody"],
+        tests: &["-p", "gc-tests", "--test", "server", "consent::the_answer_is_a_ceiling_for_everybody"],
     },
     Rule {
         invariant: 2,
@@ -61,7 +61,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: VIEWER_SOCKET,
         find: "Ok(mint_access(&caller.permissions, &view).is_ok_and(|access| access >= claims.access))",
         replace: "Ok(true)",
-        tests: &["-p", "gc-tests", "--test", "credentials", "--test", "revocation"],
+        tests: &["-p", "gc-tests", "--test", "server", "--", "credentials::", "revocation::"],
     },
     Rule {
         invariant: 3,
@@ -69,7 +69,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: ROUTING,
         find: r#"row( 6, "KeyEvent",             NO,      INPUT,   NO,      NO),"#,
         replace: r#"row( 6, "KeyEvent",             NO,      INPUT,   INPUT,   NO),"#,
-        tests: &["-p", "gc-tests", "--test", "view_only", "a_watcher_moves_nothing"],
+        tests: &["-p", "gc-tests", "--test", "server", "view_only::a_watcher_moves_nothing"],
     },
     Rule {
         invariant: 3,
@@ -77,7 +77,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: ENVELOPE,
         find: "if usize::try_from(length) != Ok(body) {",
         replace: "if usize::try_from(length).is_ok_and(|length| length > body) {",
-        tests: &["-p", "gc-tests", "--test", "smuggling"],
+        tests: &["-p", "gc-tests", "--test", "server", "smuggling::"],
     },
     Rule {
         invariant: 3,
@@ -85,7 +85,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: "crates/core/protocol/src/varint.rs",
         find: "let overlong = index > 0 && *byte == 0;",
         replace: "let overlong = false && index > 0 && *byte == 0;",
-        tests: &["-p", "gc-tests", "--test", "smuggling"],
+        tests: &["-p", "gc-tests", "--test", "server", "smuggling::"],
     },
     Rule {
         invariant: 4,
@@ -93,7 +93,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: DECISION,
         find: "let accepted = session.accepted.ok_or(MintRefusal::ConsentPending)?;",
         replace: "let accepted = session.accepted.unwrap_or(permitted);",
-        tests: &["-p", "gc-tests", "--test", "consent", "before_the_answer_nothing_is_visible"],
+        tests: &["-p", "gc-tests", "--test", "server", "consent::before_the_answer_nothing_is_visible"],
     },
     Rule {
         invariant: 4,
@@ -101,7 +101,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: SESSION,
         find: "Verdict { granted: false, ..verdict }",
         replace: "verdict",
-        tests: &["-p", "gc-tests", "--test", "unstored"],
+        tests: &["-p", "gc-tests", "--test", "server", "unstored::"],
     },
     Rule {
         invariant: 4,
@@ -109,7 +109,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: "crates/core/session/src/relay.rs",
         find: "(Some(ours), Some(theirs)) => Some(ours.min(theirs)),",
         replace: "(Some(ours), Some(_)) => Some(ours),",
-        tests: &["-p", "gc-tests", "--test", "resume", "memory"],
+        tests: &["-p", "gc-tests", "--test", "server", "resume::memory"],
     },
     Rule {
         invariant: 5,
@@ -117,7 +117,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: "crates/adapters/store/src/codes.rs",
         find: "Ok(won.then_some(stored.session))",
         replace: "Ok((won || !won).then_some(stored.session))",
-        tests: &["-p", "gc-tests", "--test", "resume", "of_two_presenters_one_wins"],
+        tests: &["-p", "gc-tests", "--test", "server", "resume::of_two_presenters_one_wins"],
     },
     Rule {
         invariant: 6,
@@ -125,7 +125,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: SOCKET,
         find: ".max_message_size(most)\n        .max_frame_size(most)",
         replace: ".max_message_size(64 << 20)\n        .max_frame_size(64 << 20)",
-        tests: &["-p", "gc-tests", "--test", "limits", "end_at"],
+        tests: &["-p", "gc-tests", "--test", "server", "limits::end_at"],
     },
     Rule {
         invariant: 6,
@@ -133,7 +133,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: "crates/core/session/src/throttle.rs",
         find: "if self.tokens < 1.0 {",
         replace: "if false {",
-        tests: &["-p", "gc-tests", "--test", "limits", "moves_are_coalesced_and_transitions_are_not"],
+        tests: &["-p", "gc-tests", "--test", "server", "limits::moves_are_coalesced_and_transitions_are_not"],
     },
     Rule {
         invariant: 6,
@@ -141,7 +141,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: "crates/apps/server/src/connections.rs",
         find: "(own >= MOST_OF_ONE && !is_proxy)",
         replace: "(own >= MOST)",
-        tests: &["-p", "gc-tests", "--test", "slow", "a_thousand_half_open_connections_of_one_address"],
+        tests: &["-p", "gc-tests", "--test", "server", "slow::a_thousand_half_open_connections_of_one_address"],
     },
     Rule {
         invariant: 7,
@@ -149,7 +149,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: LIMITS,
         find: "self.check(&self.login, client)",
         replace: "let _ = (&self.login, client);\n        Ok(())",
-        tests: &["-p", "gc-tests", "--test", "attempts", "eight_logins_a_minute"],
+        tests: &["-p", "gc-tests", "--test", "server", "attempts::eight_logins_a_minute"],
     },
     Rule {
         invariant: 7,
@@ -157,7 +157,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: LIMITS,
         find: "self.codes_locked.note(client.limit_key(), good, self.clock.now());",
         replace: "let _ = (client, good);",
-        tests: &["-p", "gc-tests", "--test", "attempts", "ten_wrong_codes_lock_out_at_both_doors"],
+        tests: &["-p", "gc-tests", "--test", "server", "attempts::ten_wrong_codes_lock_out_at_both_doors"],
     },
     Rule {
         invariant: 7,
@@ -165,7 +165,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: "crates/apps/server/src/address.rs",
         find: "if !is_trusted(address) {\n        return address;\n    }\n    // From",
         replace: "// From",
-        tests: &["-p", "gc-tests", "--test", "attempts", "a_forwarded_header_from_anybody_is_ignored"],
+        tests: &["-p", "gc-tests", "--test", "server", "attempts::a_forwarded_header_from_anybody_is_ignored"],
     },
     Rule {
         invariant: 8,
@@ -173,7 +173,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: "crates/apps/server/src/auth/password.rs",
         find: "let _spent = new_hash(&password);",
         replace: "",
-        tests: &["-p", "gc-tests", "--test", "oracle", "an_unknown_user_takes_as_long_as_a_known_one"],
+        tests: &["-p", "gc-tests", "--test", "server", "oracle::an_unknown_user_takes_as_long_as_a_known_one"],
     },
     Rule {
         invariant: 9,
@@ -181,7 +181,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: VIEWER_SOCKET,
         find: "if headers.contains_key(header::ORIGIN) && !embedded",
         replace: "if false && !embedded",
-        tests: &["-p", "gc-tests", "--test", "limits", "origins_of_viewers_are_checked"],
+        tests: &["-p", "gc-tests", "--test", "server", "limits::origins_of_viewers_are_checked"],
     },
     Rule {
         invariant: 9,
@@ -189,7 +189,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: CALLER,
         find: "if from_cookie && !is_same_origin(parts, app) {",
         replace: "if false && from_cookie && !is_same_origin(parts, app) {",
-        tests: &["-p", "gc-tests", "--test", "refusals", "other_sites_cannot_use_the_cookie"],
+        tests: &["-p", "gc-tests", "--test", "server", "refusals::other_sites_cannot_use_the_cookie"],
     },
     Rule {
         invariant: 10,
@@ -197,7 +197,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: "crates/apps/server/src/api/setup.rs",
         find: "let _turn = app.setup.lock().await;\n    if app.store.has_admin().await? {",
         replace: "let _turn = app.setup.lock().await;\n    if false {",
-        tests: &["-p", "gc-tests", "--test", "credentials", "set_up_cannot_be_replayed"],
+        tests: &["-p", "gc-tests", "--test", "server", "credentials::set_up_cannot_be_replayed"],
     },
     Rule {
         invariant: 12,
@@ -205,7 +205,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: SESSION,
         find: r#"event: "viewer_joined","#,
         replace: r#"event: "viewer_came","#,
-        tests: &["-p", "gc-tests", "--test", "consent", "allowed"],
+        tests: &["-p", "gc-tests", "--test", "server", "consent::allowed"],
     },
     Rule {
         invariant: 13,
@@ -221,6 +221,6 @@ pub(super) const TABLE: &[Rule] = &[
         file: "crates/apps/server/src/web.rs",
         find: "headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));",
         replace: "let _ = POLICY;",
-        tests: &["-p", "gc-tests", "--test", "refusals", "pages_are_hardened"],
+        tests: &["-p", "gc-tests", "--test", "server", "refusals::pages_are_hardened"],
     },
 ];

@@ -24,6 +24,7 @@ use uuid::Uuid;
 use super::links::{AgentLink, Watched, end_agent};
 use super::outbox::Outbox;
 use super::session::{NotTaken, Session};
+use super::silence::Silence;
 use super::socket::{Goodbye, bounded, finish, first_message, too_large, write};
 use crate::address::ClientAddress;
 use crate::app::App;
@@ -311,21 +312,21 @@ impl Reader {
         tracing::info!(session_id = %self.session.id, connection = %self.connection, client = %client.0, "agent connected");
         let app = self.app.clone();
         let mut now = app.clock.now();
-        let (mut heard, mut beat, mut sequence, mut was_watched) = (now, now, 0, false);
+        let (mut silence, mut beat, mut sequence, mut was_watched) = (Silence::since(now), now, 0, false);
         while !self.outbox.is_closed() {
             let watched = self.watched.now();
-            let (period, silence) = if watched {
+            let (period, longest) = if watched {
                 (limits::HEARTBEAT_ATTACHED, limits::SILENCE_END)
             } else {
                 (limits::HEARTBEAT_IDLE, limits::SILENCE_END_IDLE)
             };
             if watched && !was_watched {
                 // Silence was fine until now: it counts from here.
-                heard = now;
-                beat = beat.min(heard.saturating_sub(period));
+                silence.heard(now);
+                beat = beat.min(now.saturating_sub(period));
             }
             was_watched = watched;
-            if now.saturating_sub(heard) >= silence {
+            if silence.own(now) >= longest {
                 end_agent(&self.outbox, Ending::HeartbeatMissed, "Nothing was heard from the agent.");
                 return;
             }
@@ -334,13 +335,13 @@ impl Reader {
                 sequence += 1;
                 self.own(Heartbeat { sequence, sent_at_us: micros(now) });
             }
-            let wake = (beat + period).min(heard + silence);
+            let wake = (beat + period).min(silence.lasts(longest));
             tokio::select! {
                 // While messages come no timer is set.
                 biased;
                 message = stream.next() => {
                     now = app.clock.now();
-                    heard = now;
+                    silence.heard(now);
                     if let Err(gone) = self.take_all(message, stream).await {
                         if let Gone::Told(ending, text) = gone {
                             end_agent(&self.outbox, ending, text);
@@ -350,7 +351,10 @@ impl Reader {
                 }
                 () = self.watched.changed() => now = app.clock.now(),
                 () = self.outbox.closed() => return,
-                () = app.clock.sleep_until(wake) => now = app.clock.now(),
+                () = app.clock.sleep_until(wake) => {
+                    now = app.clock.now();
+                    silence.woken(wake, now);
+                }
                 () = app.shutdown.cancelled() => {
                     end_agent(&self.outbox, Ending::GoingAway, "The server is restarting.");
                     return;

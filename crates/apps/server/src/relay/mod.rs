@@ -11,6 +11,7 @@ mod hub;
 mod links;
 mod outbox;
 mod session;
+mod silence;
 mod socket;
 pub(crate) mod viewer_socket;
 

@@ -26,6 +26,7 @@ use super::awaited::Awaited;
 use super::links::{ViewerLink, end};
 use super::outbox::Outbox;
 use super::session::{Joining, Session};
+use super::silence::Silence;
 use super::socket::{bounded, finish, first_message, too_large, write};
 use crate::address::ClientAddress;
 use crate::app::App;
@@ -273,7 +274,7 @@ const OVERSIZE: Goodbye = (Ending::TooLarge, "A message was larger than its kind
 impl Reader {
     async fn run(&mut self, stream: &mut SplitStream<WebSocket>) {
         let app = self.app.clone();
-        let mut heard = app.clock.now();
+        let mut silence = Silence::since(app.clock.now());
         let mut beat = app.clock.now();
         let mut checked = app.clock.now();
         let mut sequence = 0;
@@ -291,7 +292,7 @@ impl Reader {
                 // While messages come no timer is set.
                 biased;
                 message = stream.next() => {
-                    heard = app.clock.now();
+                    silence.heard(app.clock.now());
                     released = false;
                     match message {
                         Some(Ok(Message::Binary(bytes))) => self.take(bytes).await,
@@ -303,7 +304,10 @@ impl Reader {
                         Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                     }
                 }
-                () = app.clock.sleep_until(wake) => Ok(()),
+                () = app.clock.sleep_until(wake) => {
+                    silence.woken(wake, app.clock.now());
+                    Ok(())
+                }
                 () = app.shutdown.cancelled() => Err((Ending::GoingAway, "The server is restarting.")),
             };
             if let Err((ending, text)) = outcome {
@@ -318,12 +322,11 @@ impl Reader {
                 // A full queue is dealt with where frames are written to it.
                 let _: Result<(), _> = self.outbox.push(encode(Heartbeat { sequence, sent_at_us: micros(now) }));
             }
-            let silence = now.saturating_sub(heard);
-            if silence >= limits::SILENCE_END {
+            if silence.own(now) >= limits::SILENCE_END {
                 end(&self.outbox, Ending::HeartbeatMissed, "Nothing was heard from the viewer.");
                 return;
             }
-            if silence >= limits::SILENCE_RELEASE && !released {
+            if silence.whole(now) >= limits::SILENCE_RELEASE && !released {
                 released = true;
                 self.release();
             }

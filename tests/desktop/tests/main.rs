@@ -1,0 +1,21 @@
+//! Whole journeys: real server, real agent, real desktop, real browser.
+
+mod administration;
+mod backup;
+mod chat_x11;
+mod consent_x11;
+mod displays_x11;
+mod held_x11;
+mod hostile_relay;
+mod journey_windows;
+mod journey_x11;
+mod layouts_x11;
+mod lines_x11;
+mod other_origin;
+mod pages;
+mod people_x11;
+mod planted_x11;
+mod proxies;
+mod restarts_x11;
+mod slow_viewers_x11;
+mod tls;
