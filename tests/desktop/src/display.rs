@@ -1,10 +1,11 @@
 //! A virtual display with a window manager.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 use x11rb::connection::Connection;
 use x11rb::protocol::xproto::ConnectionExt as _;
@@ -17,8 +18,13 @@ pub struct Display {
     name: String,
     _manager: Child,
     server: Child,
+    _number: Number,
     folder: TempDir,
 }
+
+/// A display's number, which is nobody else's while this lives.
+#[derive(Debug)]
+struct Number(u32, #[expect(dead_code, reason = "held")] File);
 
 /// No key bindings: the window manager must not take keys away.
 const MANAGER: &str = r#"<?xml version="1.0"?>
@@ -33,15 +39,19 @@ const MANAGER: &str = r#"<?xml version="1.0"?>
 </openbox_config>
 "#;
 
-impl Display {
-    /// Start one of this size, on a number that is free.
-    ///
-    /// # Errors
-    /// When the X server or the window manager does not start.
-    pub fn start(width: u32, height: u32) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
+/// An X server on a number that is free. The server itself does not see others
+/// in another network namespace, and would take their socket's place.
+fn x_server(width: u32, height: u32) -> Result<(Child, Number)> {
+    let folder = std::env::temp_dir().join("guruconnect-displays");
+    std::fs::create_dir_all(&folder)?;
+    for number in 100..1000 {
+        let held = File::create(folder.join(number.to_string()))?;
+        if held.try_lock().is_err() {
+            continue;
+        }
         let mut server = Child::spawn(
             Command::new("Xvfb")
+                .arg(format!(":{number}"))
                 .args(["-displayfd", "1", "-nolisten", "tcp", "-noreset", "-screen", "0"])
                 .arg(format!("{width}x{height}x24"))
                 .stdout(Stdio::piped())
@@ -50,7 +60,23 @@ impl Display {
         let output = server.inner().stdout.take().context("the X server has no output")?;
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line)?;
-        let name = format!(":{}", line.trim().parse::<u32>().context("the X server did not start")?);
+        // Somebody else's display may have the number.
+        if line.trim() == number.to_string() {
+            return Ok((server, Number(number, held)));
+        }
+    }
+    bail!("no X server starts")
+}
+
+impl Display {
+    /// Start one of this size, on a number that is free.
+    ///
+    /// # Errors
+    /// When the X server or the window manager does not start.
+    pub fn start(width: u32, height: u32) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let (server, number) = x_server(width, height)?;
+        let name = format!(":{}", number.0);
         std::fs::write(folder.path().join("rc.xml"), MANAGER)?;
         let manager = Child::spawn(
             Command::new("openbox")
@@ -60,7 +86,7 @@ impl Display {
                 .stdout(Stdio::null())
                 .stderr(Stdio::null()),
         )?;
-        let display = Self { name, _manager: manager, server, folder };
+        let display = Self { name, _manager: manager, server, _number: number, folder };
         until("the window manager's start", Duration::from_secs(15), || {
             let output = display.command("xprop").args(["-root", "_NET_SUPPORTING_WM_CHECK"]).output()?;
             Ok(String::from_utf8_lossy(&output.stdout).contains("window id").then_some(()))
