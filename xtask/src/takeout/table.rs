@@ -109,7 +109,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: "crates/core/session/src/relay.rs",
         find: "(Some(ours), Some(theirs)) => Some(ours.min(theirs)),",
         replace: "(Some(ours), Some(_)) => Some(ours),",
-        tests: &["-p", "gc-tests", "--test", "server", "resume::memory"],
+        tests: &["-p", "gc-tests", "--test", "server", "memory"],
     },
     Rule {
         invariant: 5,
@@ -125,7 +125,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: SOCKET,
         find: ".max_message_size(most)\n        .max_frame_size(most)",
         replace: ".max_message_size(64 << 20)\n        .max_frame_size(64 << 20)",
-        tests: &["-p", "gc-tests", "--test", "server", "limits::end_at"],
+        tests: &["-p", "gc-tests", "--test", "server", "messages_end_at"],
     },
     Rule {
         invariant: 6,
@@ -205,7 +205,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: SESSION,
         find: r#"event: "viewer_joined","#,
         replace: r#"event: "viewer_came","#,
-        tests: &["-p", "gc-tests", "--test", "server", "consent::allowed"],
+        tests: &["-p", "gc-tests", "--test", "server", "allowed"],
     },
     Rule {
         invariant: 13,
