@@ -72,6 +72,12 @@ impl Damage {
         }
     }
 
+    /// Whether the tile in this column and row is marked.
+    #[must_use]
+    pub fn contains(&self, column: u32, row: u32) -> bool {
+        column < self.columns && self.tiles.get(row as usize * self.columns as usize + column as usize) == Some(&true)
+    }
+
     /// How many tiles are marked.
     #[must_use]
     pub fn count(&self) -> usize {

@@ -3,6 +3,7 @@
 //! Architectural invariant: pure and deterministic. No clock, no threads, no
 //! operating system; what a decoder reads from the wire is bounded before use.
 
+pub mod codec;
 pub mod damage;
 pub mod decode;
 pub mod encode;

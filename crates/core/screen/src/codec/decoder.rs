@@ -1,0 +1,175 @@
+//! From bytes to the next picture. Every byte is hostile: whatever they are,
+//! what comes of them is a picture or an error, in bounded memory.
+
+use super::canvas::{Canvas, TILE};
+use super::drawn::Coming;
+use super::frame::{BLOCK, BLOCKS, Frames, Grid, Impossible, LONGEST, Mode, Tile};
+use super::memory::Tiles;
+use super::photo::Stored;
+use super::pixels::Models;
+use super::range::Reader;
+use crate::geometry::{Rect, Size};
+
+/// Why a frame is refused. The decoder has to ask for a new epoch then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// The frame says what no encoder would.
+    #[error("the frame is damaged")]
+    Damaged,
+}
+
+impl From<Impossible> for FrameError {
+    fn from(_: Impossible) -> Self {
+        Self::Damaged
+    }
+}
+
+/// A decoder: a picture, and all that was remembered.
+#[derive(Debug)]
+pub struct Decoder {
+    /// The picture, and one that lags a frame behind.
+    pictures: [Canvas; 2],
+    newest: usize,
+    frames: Frames,
+    models: Models,
+    tiles: Tiles,
+    grid: Grid,
+    /// What the one that lags has not got yet.
+    lacking: Vec<bool>,
+}
+
+impl Decoder {
+    /// One that begins with a black picture and remembers so many tiles.
+    /// `None` for a picture that is too large.
+    #[must_use]
+    pub fn new(size: Size, slots: usize) -> Option<Self> {
+        if size.width > LONGEST || size.height > LONGEST {
+            return None;
+        }
+        let grid = Grid::new(size);
+        Some(Self {
+            pictures: [Canvas::new(size), Canvas::new(size)],
+            newest: 0,
+            frames: Frames::new(slots),
+            models: Models::new(),
+            tiles: Tiles::new(slots),
+            lacking: vec![false; grid.tiles.len()],
+            grid,
+        })
+    }
+
+    /// The picture as it stands.
+    #[must_use]
+    pub fn picture(&self) -> &Canvas {
+        &self.pictures[self.newest]
+    }
+
+    /// Apply a frame.
+    ///
+    /// # Errors
+    /// [`FrameError`]; the picture is as it was, what is remembered may not be.
+    pub fn decode(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
+        let mut reader = Reader::new(bytes);
+        self.grid.clear();
+        self.frames.describe(&mut reader, &mut self.grid)?;
+        let possible =
+            self.grid.places().all(|(column, row)| self.is_possible(&self.grid.tile(column, row), column, row));
+        if !possible {
+            return Err(FrameError::Damaged);
+        }
+        let [first, second] = &mut self.pictures;
+        let (earlier, next) = if self.newest == 0 { (&*first, second) } else { (&*second, first) };
+        for row in 0..self.grid.rows {
+            for column in 0..self.grid.columns {
+                let lacking = self.lacking.get(row * self.grid.columns + column) == Some(&true);
+                prepare(next, earlier, &self.grid, &self.tiles, (column, row), lacking);
+            }
+        }
+        // What is remembered may be read in this frame, and only then goes.
+        for (column, row) in self.grid.places() {
+            if self.grid.tile(column, row).insert {
+                self.tiles.insert(earlier, column * TILE, row * TILE);
+            }
+        }
+        let mut residuals = Stored::new(bytes);
+        let mut pixels = Coming(next.pixels_mut());
+        self.models.code(&mut reader, &mut residuals, &mut pixels, earlier, &mut self.grid);
+        for (lacking, tile) in self.lacking.iter_mut().zip(&self.grid.tiles) {
+            *lacking = tile.mode != Mode::Same;
+        }
+        self.newest ^= 1;
+        Ok(())
+    }
+
+    /// Rectangles that the last frame changed, runs of tiles.
+    #[must_use]
+    pub fn changed(&self) -> Vec<Rect> {
+        let size = self.picture().size();
+        let mut rects: Vec<Rect> = Vec::new();
+        for (row, tiles) in self.lacking.chunks(self.grid.columns.max(1)).enumerate() {
+            let mut run: Option<(usize, usize)> = None;
+            for column in 0..=tiles.len() {
+                match (run, tiles.get(column) == Some(&true)) {
+                    (None, true) => run = Some((column, column + 1)),
+                    (Some((left, _)), true) => run = Some((left, column + 1)),
+                    (Some((left, right)), false) => {
+                        let scale = |tiles: usize| (tiles * TILE) as i64;
+                        let (x, y) = (scale(left), scale(row));
+                        rects.extend(Rect::clipped(x, y, scale(right) - x, TILE as i64, size));
+                        run = None;
+                    }
+                    (None, false) => {}
+                }
+            }
+        }
+        rects
+    }
+
+    fn is_possible(&self, tile: &Tile, column: usize, row: usize) -> bool {
+        let (x, y, bounds) = (column * TILE, row * TILE, self.grid.bounds());
+        match tile.mode {
+            Mode::Same | Mode::Photo | Mode::Pattern => true,
+            Mode::Moved => self.grid.vector(tile.vector).source(x, y, TILE, bounds).is_some(),
+            Mode::Remembered => self.tiles.get(tile.slot).is_some(),
+            Mode::Drawn => (0..BLOCKS).all(|block| {
+                let (x, y) = (x + block % 2 * BLOCK, y + block / 2 * BLOCK);
+                self.grid.vector(tile.vectors[block]).source(x, y, BLOCK, bounds).is_some()
+            }),
+        }
+    }
+}
+
+/// Everything of a tile that needs no pixels.
+fn prepare(
+    next: &mut Canvas,
+    earlier: &Canvas,
+    grid: &Grid,
+    tiles: &Tiles,
+    (column, row): (usize, usize),
+    lacking: bool,
+) {
+    let (x, y) = (column * TILE, row * TILE);
+    let tile = grid.tile(column, row);
+    let mut bring = |vector: u8, x: usize, y: usize, edge: usize| {
+        let Some((from_x, from_y)) = grid.vector(vector).source(x, y, edge, grid.bounds()) else { return };
+        for line in 0..edge {
+            next.line_mut(x, y + line, edge).copy_from_slice(earlier.line(from_x, from_y + line, edge));
+        }
+    };
+    match tile.mode {
+        Mode::Same if lacking => bring(0, x, y, TILE),
+        Mode::Same | Mode::Photo | Mode::Pattern => {}
+        Mode::Moved => bring(tile.vector, x, y, TILE),
+        Mode::Drawn => {
+            for (block, vector) in tile.vectors.into_iter().enumerate() {
+                bring(vector, x + block % 2 * BLOCK, y + block / 2 * BLOCK, BLOCK);
+            }
+        }
+        Mode::Remembered => {
+            let Some(pixels) = tiles.get(tile.slot) else { return };
+            for (line, from) in pixels.as_chunks::<TILE>().0.iter().enumerate() {
+                next.line_mut(x, y + line, TILE).copy_from_slice(from);
+            }
+        }
+    }
+}

@@ -1,0 +1,386 @@
+//! Pixels that a program drew: text, lines, icons. What stood in the same
+//! surroundings before is believed to stand there again; the beliefs live on
+//! from frame to frame.
+
+use super::canvas::COLOUR;
+use super::range::{Bit, Coder};
+
+/// Pixels on both sides of a line that have to be there.
+pub(super) const MARGIN: usize = 16;
+
+/// A canvas' pixels, which are written or, where they are known, only read.
+pub(super) trait Pixels {
+    fn get(&self, at: usize) -> u32;
+    fn put(&mut self, at: usize, pixel: u32);
+    fn from(&self, at: usize, end: usize) -> &[u32];
+}
+
+/// The encoder's: they are there already.
+#[derive(Debug)]
+pub(super) struct Known<'a>(pub(super) &'a [u32]);
+/// The decoder's: they come to be.
+#[derive(Debug)]
+pub(super) struct Coming<'a>(pub(super) &'a mut [u32]);
+
+impl Pixels for Known<'_> {
+    #[inline(always)]
+    fn get(&self, at: usize) -> u32 {
+        self.0.get(at).copied().unwrap_or(0)
+    }
+
+    #[inline(always)]
+    fn put(&mut self, _: usize, _: u32) {}
+
+    #[inline(always)]
+    fn from(&self, at: usize, end: usize) -> &[u32] {
+        self.0.get(at..end).unwrap_or_default()
+    }
+}
+
+impl Pixels for Coming<'_> {
+    #[inline(always)]
+    fn get(&self, at: usize) -> u32 {
+        self.0.get(at).copied().unwrap_or(0)
+    }
+
+    #[inline(always)]
+    fn put(&mut self, at: usize, pixel: u32) {
+        if let Some(place) = self.0.get_mut(at) {
+            *place = pixel;
+        }
+    }
+
+    #[inline(always)]
+    fn from(&self, at: usize, end: usize) -> &[u32] {
+        self.0.get(at..end).unwrap_or_default()
+    }
+}
+
+/// What the earlier picture has where a line comes from, and one line above
+/// it. The line's first pixel stands at [`MARGIN`].
+#[derive(Debug, Clone)]
+pub(super) struct Earlier {
+    pub(super) here: Vec<u32>,
+    pub(super) above: Vec<u32>,
+}
+
+/// Remembered pixels by a hash of their surroundings: four bits that tell
+/// surroundings apart, four that say how often it was right, the colour.
+#[derive(Debug, Clone)]
+struct Table<const SIZE: usize>(Box<[u32]>);
+
+impl<const SIZE: usize> Table<SIZE> {
+    fn new() -> Self {
+        Self(vec![0; SIZE].into_boxed_slice())
+    }
+
+    #[inline(always)]
+    fn slot(&mut self, hash: u32) -> &mut u32 {
+        // The index is below `SIZE`, which is a power of two.
+        let index = (hash >> 4) as usize & (SIZE - 1);
+        &mut self.0[index]
+    }
+
+    /// The colour, and how far it is to be believed: 0 not at all.
+    #[inline(always)]
+    fn look(&mut self, hash: u32) -> (u32, usize) {
+        let entry = *self.slot(hash);
+        let belief = if entry >> 28 == hash >> 28 { entry >> 24 & 15 } else { 0 };
+        (entry & COLOUR, belief as usize)
+    }
+
+    #[inline(always)]
+    fn learn(&mut self, hash: u32, pixel: u32) {
+        let check = hash >> 28;
+        let fresh = check << 28 | 1 << 24 | pixel;
+        let slot = self.slot(hash);
+        let entry = *slot;
+        let belief = entry >> 24 & 15;
+        *slot = if entry >> 28 == check {
+            if entry & COLOUR == pixel {
+                if belief < 15 { entry + (1 << 24) } else { entry }
+            } else if belief > 1 {
+                entry & 0xf0ff_ffff | (belief >> 1) << 24
+            } else {
+                fresh
+            }
+        } else if belief > 3 {
+            entry - (1 << 24)
+        } else {
+            fresh
+        };
+    }
+}
+
+const WIDE: usize = 1 << 18;
+const MIDDLE: usize = 1 << 17;
+const NARROW: usize = 1 << 15;
+/// Beliefs, coarser.
+const STEPS: [usize; 16] = [0, 1, 2, 3, 4, 4, 5, 5, 5, 6, 6, 6, 6, 6, 6, 7];
+
+/// Everything that is remembered.
+#[derive(Debug, Clone)]
+pub(super) struct Drawn {
+    wide: Table<WIDE>,
+    middle: Table<MIDDLE>,
+    narrow: Table<NARROW>,
+    /// The last pixel with this green.
+    by_green: [u32; 256],
+    /// Whether a flat stretch goes on to its end, and where it does not.
+    flat: [Bit; 64],
+    flat_end: [[Bit; 16]; 16],
+    /// Whether the candidate is right, by its place.
+    right: Box<[[Bit; 4096]; 7]>,
+    green: Box<[[Bit; 256]; 64]>,
+    green_known: [Bit; 2],
+    red: [Bit; 256],
+    blue: [Bit; 256],
+}
+
+impl Drawn {
+    pub(super) fn new() -> Self {
+        Self {
+            wide: Table::new(),
+            middle: Table::new(),
+            narrow: Table::new(),
+            by_green: [0; 256],
+            flat: [Bit::default(); 64],
+            flat_end: [[Bit::default(); 16]; 16],
+            right: Box::new([[Bit::default(); 4096]; 7]),
+            green: Box::new([[Bit::default(); 256]; 64]),
+            green_known: [Bit::default(); 2],
+            red: [Bit::default(); 256],
+            blue: [Bit::default(); 256],
+        }
+    }
+
+    /// `count` pixels of a line, the first of them at `first`; lines are
+    /// `stride` apart, and there are [`MARGIN`] pixels before and behind it.
+    #[inline(always)]
+    pub(super) fn line<C: Coder, P: Pixels>(
+        &mut self,
+        coder: &mut C,
+        pixels: &mut P,
+        stride: usize,
+        earlier: &Earlier,
+        first: usize,
+        count: usize,
+    ) {
+        let end = first + count;
+        let mut x = first;
+        let mut after_flat = false;
+        while x < end {
+            let west = pixels.get(x - 1);
+            if !after_flat
+                && west == pixels.get(x - stride)
+                && west == pixels.get(x - stride - 1)
+                && west == pixels.get(x - stride + 1)
+                && west == pixels.get(x - 2)
+            {
+                let (passed, to_end) = self.flat(coder, pixels, stride, earlier, first, x, end);
+                x += passed;
+                after_flat = !to_end;
+                if to_end {
+                    continue;
+                }
+            }
+            let excluded = if std::mem::take(&mut after_flat) { Some(pixels.get(x - 1)) } else { None };
+            self.pixel(coder, pixels, stride, earlier, first, x, excluded);
+            x += 1;
+        }
+    }
+
+    /// A stretch whose upper neighbours are all of one colour: how far it goes
+    /// on in it, and whether that is all of it.
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "surroundings")]
+    fn flat<C: Coder, P: Pixels>(
+        &mut self,
+        coder: &mut C,
+        pixels: &mut P,
+        stride: usize,
+        earlier: &Earlier,
+        first: usize,
+        x: usize,
+        end: usize,
+    ) -> (usize, bool) {
+        let colour = pixels.get(x - 1);
+        let upper = pixels.from(x + 2 - stride, end + 1 - stride);
+        let length = (1 + alike(upper, colour)).min(end - x);
+        let mut passed = 0;
+        if C::WRITES {
+            while passed < length && pixels.get(x + passed) == colour {
+                passed += 1;
+            }
+        }
+        let predicted = earlier.here.get(x - first + MARGIN) == Some(&colour);
+        let context = length.ilog2().min(7) as usize * 8
+            + usize::from(predicted) * 4
+            + usize::from(pixels.get(x - 2 * stride) == colour) * 2
+            + usize::from(pixels.get(x - 3 * stride) == colour);
+        if coder.bit(&mut self.flat[context], passed == length) {
+            for x in x..x + length {
+                pixels.put(x, colour);
+            }
+            return (length, true);
+        }
+        if length > 1 {
+            let bits = 32 - (length as u32 - 1).leading_zeros();
+            let models = &mut self.flat_end[bits as usize & 15];
+            let position = passed as u32;
+            let position = if bits <= 4 {
+                coder.tree(models, bits, position)
+            } else {
+                let high = coder.tree(models, 4, position >> (bits - 4));
+                high << (bits - 4) | coder.raw(position & ((1 << (bits - 4)) - 1), bits - 4)
+            };
+            // Only damaged bytes say more.
+            passed = (position as usize).min(length - 1);
+        } else {
+            passed = 0;
+        }
+        for x in x..x + passed {
+            pixels.put(x, colour);
+        }
+        (passed, false)
+    }
+
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "surroundings")]
+    fn pixel<C: Coder, P: Pixels>(
+        &mut self,
+        coder: &mut C,
+        pixels: &mut P,
+        stride: usize,
+        earlier: &Earlier,
+        first: usize,
+        x: usize,
+        excluded: Option<u32>,
+    ) {
+        let (w, ww, www) = (pixels.get(x - 1), pixels.get(x - 2), pixels.get(x - 3));
+        let (n, nw, ne) = (pixels.get(x - stride), pixels.get(x - stride - 1), pixels.get(x - stride + 1));
+        let (nn, nne, nnw) =
+            (pixels.get(x - 2 * stride), pixels.get(x - 2 * stride + 1), pixels.get(x - 2 * stride - 1));
+        let (nee, nww) = (pixels.get(x - stride + 2), pixels.get(x - stride - 2));
+        let narrow = mix(mix(w.wrapping_mul(0x85eb_ca77), n), nw);
+        let middle = mix(mix(mix(narrow, ne), ww), nn);
+        let wide = mix(mix(mix(mix(mix(middle, nee), nww), www), nne), nnw);
+        let wide = mix(wide, pixels.get(x - 3 * stride));
+        let (by_wide, sure_wide) = self.wide.look(wide);
+        let (by_middle, sure_middle) = self.middle.look(middle);
+        let (by_narrow, sure_narrow) = self.narrow.look(narrow);
+        let (step_wide, step_middle, step_narrow) = (STEPS[sure_wide], STEPS[sure_middle], STEPS[sure_narrow] >> 1);
+        let (has_wide, has_middle, has_narrow) = (sure_wide > 0, sure_middle > 0, sure_narrow > 0);
+
+        let place = x - first + MARGIN;
+        let was = earlier.here.get(place).copied().unwrap_or(0);
+        let was_west = earlier.here.get(place - 1).copied().unwrap_or(0);
+        let was_north = earlier.above.get(place).copied().unwrap_or(0);
+        // Whether the earlier picture was right nearby.
+        let held = usize::from(was_west == w) + usize::from(was_north == n) * 2;
+        let pixel = if C::WRITES { pixels.get(x) } else { 0 };
+        let not_flat = usize::from(excluded.is_some());
+
+        let mut tried = [excluded.unwrap_or(u32::MAX); 8];
+        let mut count = 1;
+        let right = &mut self.right;
+        let mut is_it = |place: usize, candidate: u32, context: usize| -> bool {
+            if tried.iter().take(count).any(|other| *other == candidate) {
+                return false;
+            }
+            if let Some(next) = tried.get_mut(count) {
+                *next = candidate;
+            }
+            count += 1;
+            coder.bit(&mut right[place][context & 4095], pixel == candidate)
+        };
+        let flag = usize::from;
+        let found = 'found: {
+            if has_wide {
+                let agrees = flag(has_middle && by_wide == by_middle);
+                let context = ((step_wide * 8 + step_middle) * 2 + agrees) * 16
+                    + held * 4
+                    + flag(by_wide == was) * 2
+                    + flag(has_narrow && by_wide == by_narrow);
+                if is_it(0, by_wide, context) {
+                    break 'found Some(by_wide);
+                }
+            }
+            if has_middle {
+                let agrees = flag(has_narrow && by_middle == by_narrow);
+                let context = ((step_middle * 4 + step_narrow) * 2 + agrees) * 16
+                    + held * 4
+                    + flag(by_middle == was) * 2
+                    + flag(has_wide);
+                if is_it(1, by_middle, context) {
+                    break 'found Some(by_middle);
+                }
+            }
+            let context = (held * 4 + flag(has_wide) + flag(has_middle)) * 4 + flag(was == w) * 2 + not_flat;
+            if is_it(2, was, context) {
+                break 'found Some(was);
+            }
+            if has_narrow && is_it(3, by_narrow, step_narrow * 16 + held * 4 + flag(has_wide) * 2 + flag(has_middle)) {
+                break 'found Some(by_narrow);
+            }
+            let believed = flag(has_wide) * 2 + flag(has_middle);
+            if is_it(4, w, flag(w == n) * 8 + flag(n == nw) * 4 + believed) {
+                break 'found Some(w);
+            }
+            if is_it(5, n, flag(w == nw) * 8 + flag(n == ne) * 4 + believed) {
+                break 'found Some(n);
+            }
+            if is_it(6, ne, flag(has_middle) * 2 + not_flat) {
+                break 'found Some(ne);
+            }
+            None
+        };
+        let pixel = match found {
+            Some(pixel) => pixel,
+            None => self.literal(coder, pixel, w, n),
+        };
+        pixels.put(x, pixel);
+        self.wide.learn(wide, pixel);
+        self.middle.learn(middle, pixel);
+        self.narrow.learn(narrow, pixel);
+    }
+
+    /// A pixel that nothing foresaw.
+    #[inline(always)]
+    fn literal<C: Coder>(&mut self, coder: &mut C, pixel: u32, west: u32, north: u32) -> u32 {
+        let (west_green, north_green) = (west >> 8 & 255, north >> 8 & 255);
+        let context = (west_green >> 5 << 3 | north_green >> 5) as usize;
+        let green = coder.tree(&mut self.green[context & 63], 8, pixel >> 8 & 255);
+        let known = &mut self.by_green[green as usize & 255];
+        if coder.bit(&mut self.green_known[usize::from(*known != 0)], *known == pixel) {
+            return *known;
+        }
+        // Red and blue by how far the west's stand from its green.
+        let red_base = green.wrapping_add((west >> 16 & 255).wrapping_sub(west_green)) & 255;
+        let blue_base = green.wrapping_add((west & 255).wrapping_sub(west_green));
+        let red = coder.tree(&mut self.red, 8, (pixel >> 16 & 255).wrapping_sub(red_base) & 255);
+        let blue = coder.tree(&mut self.blue, 8, (pixel & 255).wrapping_sub(blue_base) & 255);
+        let pixel = (red.wrapping_add(red_base) & 255) << 16 | green << 8 | blue.wrapping_add(blue_base) & 255;
+        *known = pixel;
+        pixel
+    }
+}
+
+#[inline(always)]
+fn mix(hash: u32, value: u32) -> u32 {
+    (hash ^ value).wrapping_mul(0x9e37_79b1) ^ hash >> 15
+}
+
+/// How many pixels from the first on have this colour.
+#[inline(always)]
+fn alike(pixels: &[u32], colour: u32) -> usize {
+    let (chunks, rest) = pixels.as_chunks::<8>();
+    let mut count = 0;
+    for chunk in chunks {
+        if chunk.iter().fold(0, |different, pixel| different | (pixel ^ colour)) != 0 {
+            return count + chunk.iter().take_while(|pixel| **pixel == colour).count();
+        }
+        count += 8;
+    }
+    count + rest.iter().take_while(|pixel| **pixel == colour).count()
+}

@@ -1,0 +1,382 @@
+//! From two pictures to the bytes that make the second of the first.
+
+use super::canvas::{Canvas, TILE, same};
+use super::drawn::Known;
+use super::frame::{BLOCK, BLOCKS, Frames, Grid, LONGEST, Mode, PART, Part, Tile};
+use super::memory::{Names, TileKey};
+use super::moves::Search;
+use super::pattern::{self, KINDS, PERIOD, Sides};
+use super::photo::Waiting;
+use super::pixels::Models;
+use super::range::Writer;
+use crate::damage::Damage;
+use crate::geometry::Size;
+
+/// Dirty tiles below which nothing is searched for motion.
+const FEW: usize = 6;
+/// Parts that are drawn before a tile is looked up in memory.
+const WORTH_LOOKING: u32 = 2;
+/// Parts that are drawn before a tile may be a photograph.
+const MOSTLY: u32 = 12;
+/// Of a hundred pixels of a photograph, so many are like no neighbour.
+const UNLIKE: u32 = 70;
+/// Of a hundred pixels of a pattern, so many are foretold.
+const FORETOLD: u32 = 50;
+
+/// An encoder: what its decoders show, and all that both remember.
+#[derive(Debug, Clone)]
+pub struct Encoder {
+    key: TileKey,
+    shown: Canvas,
+    frames: Frames,
+    models: Models,
+    names: Names,
+    search: Search,
+    grid: Grid,
+    /// How many pixels of each block of the earlier picture live on elsewhere.
+    surviving: Vec<u16>,
+    waiting: Waiting,
+    dirty: Vec<bool>,
+}
+
+impl Encoder {
+    /// One whose decoders begin with a black picture of this size and remember
+    /// so many tiles. `None` for a picture that is too large.
+    #[must_use]
+    pub fn new(size: Size, slots: usize, key: TileKey) -> Option<Self> {
+        if size.width > LONGEST || size.height > LONGEST {
+            return None;
+        }
+        let grid = Grid::new(size);
+        Some(Self {
+            key,
+            shown: Canvas::new(size),
+            frames: Frames::new(slots),
+            models: Models::new(),
+            names: Names::new(slots),
+            search: Search::new(),
+            surviving: vec![0; grid.tiles.len() * BLOCKS],
+            dirty: vec![false; grid.tiles.len()],
+            grid,
+            waiting: Waiting::default(),
+        })
+    }
+
+    /// The picture that the decoders show once they have read everything.
+    #[must_use]
+    pub fn shown(&self) -> &Canvas {
+        &self.shown
+    }
+
+    /// What makes of the shown picture `now`, of which only tiles in `damage`
+    /// may differ; `None` where nothing does. [`Self::settle`] has to follow.
+    pub fn encode(&mut self, now: &Canvas, damage: &Damage) -> Option<Vec<u8>> {
+        if now.size() != self.shown.size() {
+            return None;
+        }
+        self.grid.clear();
+        let dirty = self.find_dirty(now, damage);
+        if dirty == 0 {
+            return None;
+        }
+        if dirty >= FEW {
+            let found = self.search.find(&self.shown, now, &self.dirty);
+            self.grid.vectors.extend(found);
+        }
+        self.find_sources(now);
+        self.drop_unused_vectors();
+        self.remember(now);
+        self.find_photos(now);
+        let mut writer = Writer::new();
+        self.waiting.clear();
+        // What this grid says is possible, it was made so.
+        let _: Result<(), _> = self.frames.describe(&mut writer, &mut self.grid);
+        let mut pixels = Known(now.pixels());
+        self.models.code(&mut writer, &mut self.waiting, &mut pixels, &self.shown, &mut self.grid);
+        let mut bytes = writer.finish(self.waiting.is_empty());
+        if !self.waiting.is_empty() {
+            self.waiting.finish(&mut bytes);
+        }
+        Some(bytes)
+    }
+
+    /// The frame is on its way: what it changed counts as shown.
+    pub fn settle(&mut self, now: &Canvas) {
+        for (column, row) in self.grid.places() {
+            if self.grid.tile(column, row).mode != Mode::Same {
+                self.shown.copy_block(now, column * TILE, row * TILE, TILE, TILE);
+            }
+        }
+    }
+
+    /// Tiles that differ, and the part of the picture that holds them.
+    fn find_dirty(&mut self, now: &Canvas, damage: &Damage) -> usize {
+        self.dirty.fill(false);
+        let mut part = Part { left: usize::MAX, top: usize::MAX, right: 0, bottom: 0 };
+        let mut count = 0;
+        let per = crate::TILE as usize / TILE;
+        for row in 0..self.grid.rows {
+            for column in 0..self.grid.columns {
+                if !damage.contains((column / per) as u32, (row / per) as u32) {
+                    continue;
+                }
+                let at = now.at(column * TILE, row * TILE);
+                if same::<TILE>((now.pixels(), at), (self.shown.pixels(), at), TILE, now.stride()) {
+                    continue;
+                }
+                self.dirty[row * self.grid.columns + column] = true;
+                if let Some(tile) = self.grid.tile_mut(column, row) {
+                    tile.mode = Mode::Drawn;
+                }
+                count += 1;
+                part.left = part.left.min(column);
+                part.right = part.right.max(column + 1);
+                part.top = part.top.min(row);
+                part.bottom = part.bottom.max(row + 1);
+            }
+        }
+        self.grid.part = part;
+        count
+    }
+
+    /// For each tile: whether it is elsewhere as a whole, and if not, from
+    /// where each of its blocks has most of its pixels.
+    fn find_sources(&mut self, now: &Canvas) {
+        let vectors = self.grid.vectors.len() as u8 - 1;
+        let (bounds, stride) = (self.grid.bounds(), now.stride());
+        let mut last = 1;
+        for (column, row) in self.grid.places() {
+            let mut tile = self.grid.tile(column, row);
+            if tile.mode == Mode::Same {
+                continue;
+            }
+            let (x, y) = (column * TILE, row * TILE);
+            let here = (now.pixels(), now.at(x, y));
+            // The one that was right last first.
+            let order = |index: u8| if vectors == 0 { 0 } else { (last - 1 + index) % vectors + 1 };
+            let moved = (0..vectors).map(order).find(|vector| {
+                let source = self.grid.vector(*vector).source(x, y, TILE, bounds);
+                source.is_some_and(|(from_x, from_y)| {
+                    let there = (self.shown.pixels(), self.shown.at(from_x, from_y));
+                    same::<TILE>(here, there, TILE, stride)
+                })
+            });
+            if let Some(vector) = moved {
+                tile.mode = Mode::Moved;
+                tile.vector = vector;
+                last = vector;
+            } else {
+                for block in 0..BLOCKS {
+                    let (x, y) = (x + block % 2 * BLOCK, y + block / 2 * BLOCK);
+                    let (vector, parts) = self.find_source_of_block(now, x, y, last, vectors);
+                    (tile.vectors[block], tile.parts[block]) = (vector, parts);
+                    if vector > 0 {
+                        last = vector;
+                    }
+                }
+            }
+            if let Some(place) = self.grid.tile_mut(column, row) {
+                *place = tile;
+            }
+        }
+    }
+
+    fn find_source_of_block(&self, now: &Canvas, x: usize, y: usize, last: u8, vectors: u8) -> (u8, u8) {
+        let stride = now.stride();
+        let here = now.at(x, y);
+        let (now, shown) = (now.pixels(), self.shown.pixels());
+        if same::<BLOCK>((now, here), (shown, here), BLOCK, stride) {
+            return (0, 0);
+        }
+        let mut best = (0, 0, 15);
+        for index in 0..=vectors {
+            let vector = if index == 0 { 0 } else { (last - 1 + index - 1) % vectors + 1 };
+            let Some((from_x, from_y)) = self.grid.vector(vector).source(x, y, BLOCK, self.grid.bounds()) else {
+                continue;
+            };
+            let there = self.shown.at(from_x, from_y);
+            let mut parts = 0;
+            for part in 0..4 {
+                let offset = part / 2 * PART * stride + part % 2 * PART;
+                if !same::<PART>((now, here + offset), (shown, there + offset), PART, stride) {
+                    parts |= 1 << part;
+                }
+            }
+            if parts == 0 {
+                return (vector, 0);
+            }
+            let mut alike = 0;
+            for row in 0..BLOCK {
+                let chunk = |pixels: &[u32], at: usize| -> [u32; BLOCK] {
+                    pixels.get(at + row * stride..).and_then(|rest| rest.first_chunk().copied()).unwrap_or_default()
+                };
+                let (now, shown) = (chunk(now, here), chunk(shown, there));
+                alike += now.iter().zip(&shown).map(|(a, b)| u32::from(a == b)).sum::<u32>();
+            }
+            // What is usual costs less to say.
+            alike += if vector == last || vector == 0 { 6 } else { 0 };
+            if alike > best.0 {
+                best = (alike, vector, parts);
+            }
+        }
+        (best.1, best.2)
+    }
+
+    fn drop_unused_vectors(&mut self) {
+        let mut used = vec![false; self.grid.vectors.len()];
+        for tile in &self.grid.tiles {
+            match tile.mode {
+                Mode::Moved => used[usize::from(tile.vector)] = true,
+                Mode::Drawn => tile.vectors.iter().for_each(|vector| used[usize::from(*vector)] = true),
+                _ => {}
+            }
+        }
+        let mut numbers = vec![0_u8; used.len()];
+        let mut kept = vec![self.grid.vector(0)];
+        for index in 1..used.len() {
+            if used[index] {
+                numbers[index] = kept.len() as u8;
+                kept.push(self.grid.vectors[index]);
+            }
+        }
+        self.grid.vectors = kept;
+        for tile in &mut self.grid.tiles {
+            match tile.mode {
+                Mode::Moved => tile.vector = numbers[usize::from(tile.vector)],
+                Mode::Drawn => tile.vectors.iter_mut().for_each(|vector| *vector = numbers[usize::from(*vector)]),
+                _ => {}
+            }
+        }
+    }
+
+    /// Take from memory what is there, and remember what is about to go.
+    fn remember(&mut self, now: &Canvas) {
+        self.count_survivors();
+        for (column, row) in self.grid.places() {
+            let tile = self.grid.tile(column, row);
+            if tile.mode != Mode::Drawn || tile.drawn() < WORTH_LOOKING {
+                continue;
+            }
+            let name = self.key.name(now, column * TILE, row * TILE);
+            if let (Some(slot), Some(tile)) = (self.names.find(name), self.grid.tile_mut(column, row)) {
+                *tile = Tile { mode: Mode::Remembered, slot, ..*tile };
+            }
+        }
+        for (column, row) in self.grid.places() {
+            let tile = self.grid.tile(column, row);
+            if tile.mode == Mode::Same || self.lives_on(&tile, column, row) {
+                continue;
+            }
+            let name = self.key.name(&self.shown, column * TILE, row * TILE);
+            if self.names.find(name).is_none() {
+                self.names.insert(name);
+                if let Some(tile) = self.grid.tile_mut(column, row) {
+                    tile.insert = true;
+                }
+            }
+        }
+    }
+
+    fn count_survivors(&mut self) {
+        self.surviving.fill(0);
+        if self.grid.vectors.len() == 1 {
+            return;
+        }
+        let (bounds, width) = (self.grid.bounds(), self.grid.columns * 2);
+        for (column, row) in self.grid.places() {
+            let tile = self.grid.tile(column, row);
+            if tile.mode == Mode::Same {
+                continue;
+            }
+            for block in 0..BLOCKS {
+                let vector = if tile.mode == Mode::Moved { tile.vector } else { tile.vectors[block] };
+                let (x, y) = (column * TILE + block % 2 * BLOCK, row * TILE + block / 2 * BLOCK);
+                let Some((x, y)) = self.grid.vector(vector).source(x, y, BLOCK, bounds).filter(|_| vector > 0) else {
+                    continue;
+                };
+                let (right, below) = (x % BLOCK, y % BLOCK);
+                let at = y / BLOCK * width + x / BLOCK;
+                for (at, pixels) in [
+                    (at, (BLOCK - right) * (BLOCK - below)),
+                    (at + 1, right * (BLOCK - below)),
+                    (at + width, (BLOCK - right) * below),
+                    (at + width + 1, right * below),
+                ] {
+                    if let Some(count) = self.surviving.get_mut(at)
+                        && pixels > 0
+                    {
+                        *count = count.saturating_add(pixels as u16);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether all that stood in a tile's place is still somewhere to be seen.
+    fn lives_on(&self, tile: &Tile, column: usize, row: usize) -> bool {
+        (0..BLOCKS).all(|block| {
+            let at = (row * 2 + block / 2) * self.grid.columns * 2 + column * 2 + block % 2;
+            let moved = self.surviving.get(at).is_some_and(|count| usize::from(*count) >= BLOCK * BLOCK);
+            let stays = tile.mode == Mode::Drawn && tile.parts[block] == 0 && tile.vectors[block] == 0;
+            moved || stays
+        })
+    }
+
+    fn find_photos(&mut self, now: &Canvas) {
+        let (pixels, stride) = (Known(now.pixels()), now.stride());
+        for (column, row) in self.grid.places() {
+            let mut tile = self.grid.tile(column, row);
+            let height = (now.size().height as usize - row * TILE).min(TILE);
+            let cut = (TILE - height).div_ceil(PART) as u32 * 4;
+            if tile.mode != Mode::Drawn || tile.drawn() + cut < MOSTLY {
+                continue;
+            }
+            let first = now.at(column * TILE, row * TILE);
+            if unlike_neighbours(now, first) * 100 <= (TILE * TILE / 2) as u32 * UNLIKE {
+                continue;
+            }
+            tile.mode = Mode::Photo;
+            let mut best = (0, 0);
+            for kind in 0..KINDS {
+                let mut right = 0;
+                for y in 0..height {
+                    for x in (0..TILE).step_by(PERIOD) {
+                        let sides = Sides {
+                            west: x > 0 || column > 0,
+                            east: x + PERIOD < TILE || column + 1 < self.grid.columns,
+                        };
+                        let at = first + y * stride + x;
+                        let foretold = pattern::foretell(&pixels, at, stride, sides, kind);
+                        let actual = now.pixels().get(at..at + PERIOD).unwrap_or_default();
+                        right += foretold.iter().zip(actual).filter(|(a, b)| a == b).count();
+                    }
+                }
+                if right > best.0 {
+                    best = (right, kind);
+                }
+            }
+            if best.0 * 100 > height * TILE * FORETOLD as usize {
+                tile.mode = Mode::Pattern;
+                tile.kind = best.1;
+            }
+            if let Some(place) = self.grid.tile_mut(column, row) {
+                *place = tile;
+            }
+        }
+    }
+}
+
+/// How many pixels of every other line of a tile are neither like the one on
+/// the left nor like the one above.
+fn unlike_neighbours(now: &Canvas, first: usize) -> u32 {
+    let stride = now.stride();
+    let mut count = 0;
+    for y in (1..TILE).step_by(2) {
+        let at = first + y * stride;
+        let line = |at: usize| now.pixels().get(at..at + TILE).unwrap_or_default();
+        for ((here, west), north) in line(at).iter().zip(line(at - 1)).zip(line(at - stride)) {
+            count += u32::from(here != west && here != north);
+        }
+    }
+    count
+}

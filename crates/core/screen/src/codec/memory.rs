@@ -1,0 +1,150 @@
+//! What both sides remember of tiles that were overwritten: a ring of slots.
+//! Which slot holds what is said in so many words, so no side has to trust the
+//! other's arithmetic.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use super::canvas::{Canvas, TILE};
+
+/// Bytes of a remembered tile.
+pub const TILE_BYTES: usize = TILE * TILE * size_of::<u32>();
+
+/// A secret with which the encoder names tiles: nobody who draws on the screen
+/// can make two that it takes for one.
+#[derive(Clone)]
+pub struct TileKey([u32; WORDS]);
+
+/// Words for one line of a tile, twice over, and one for each line.
+const WORDS: usize = 2 * TILE + 2 * TILE;
+
+impl std::fmt::Debug for TileKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TileKey")
+    }
+}
+
+impl TileKey {
+    /// From random bytes.
+    #[must_use]
+    pub fn new(random: &[u8; 32]) -> Self {
+        // Splitmix over the seed's words: as good as the seed where nobody
+        // sees the outcome.
+        let mut state = [0_u64; 4];
+        for (word, bytes) in state.iter_mut().zip(random.as_chunks::<8>().0) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        let mut next = 0;
+        Self(std::array::from_fn(|index| {
+            let word = &mut state[index & 3];
+            *word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut mixed = *word ^ next;
+            mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+            next = mixed ^ mixed >> 31;
+            (next >> 32) as u32
+        }))
+    }
+
+    /// A tile's name: sums of products of its pixels with the key (NH, as in
+    /// UMAC, RFC 4418), two of them, folded line by line.
+    #[inline(always)]
+    pub(super) fn name(&self, canvas: &Canvas, x: usize, y: usize) -> u64 {
+        let (first, rest) = self.0.split_at(TILE);
+        let (second, lines) = rest.split_at(TILE);
+        let (mut a, mut b) = (0_u64, 0_u64);
+        for (row, line) in lines.as_chunks::<2>().0.iter().enumerate() {
+            let Some(pixels) = canvas.line(x, y + row, TILE).first_chunk::<TILE>() else { return 0 };
+            let sum = |key: &[u32], salt: u32| {
+                let mut sum = 0_u64;
+                for (pixels, key) in pixels.as_chunks::<2>().0.iter().zip(key.as_chunks::<2>().0) {
+                    let left = pixels[0].wrapping_add(key[0]).wrapping_add(salt);
+                    let right = pixels[1].wrapping_add(key[1]).wrapping_add(salt);
+                    sum = sum.wrapping_add(u64::from(left) * u64::from(right));
+                }
+                sum
+            };
+            a = a.rotate_left(7) ^ sum(first, line[0]);
+            b = b.rotate_left(9) ^ sum(second, line[1]);
+        }
+        (a ^ a >> 29).wrapping_mul(0x9fb2_1c65_1e98_df25) ^ b ^ b >> 32
+    }
+}
+
+/// Names are spread already.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {}
+
+    fn write_u64(&mut self, name: u64) {
+        self.0 = name;
+    }
+}
+
+/// The encoder's half: names.
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    slots: Vec<u64>,
+    places: HashMap<u64, u32, BuildHasherDefault<AsItIs>>,
+    capacity: usize,
+    next: usize,
+}
+
+impl Names {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { slots: Vec::new(), places: HashMap::default(), capacity, next: 0 }
+    }
+
+    pub(super) fn find(&self, name: u64) -> Option<u32> {
+        self.places.get(&name).copied()
+    }
+
+    /// Remember a tile in the next slot; whatever was there is forgotten.
+    pub(super) fn insert(&mut self, name: u64) {
+        let slot = self.next;
+        self.next = (self.next + 1) % self.capacity;
+        match self.slots.get_mut(slot) {
+            Some(place) => {
+                self.places.remove(&std::mem::replace(place, name));
+            }
+            None => self.slots.push(name),
+        }
+        self.places.insert(name, slot as u32);
+    }
+}
+
+/// The decoder's half: pixels.
+#[derive(Debug, Clone)]
+pub(super) struct Tiles {
+    pixels: Vec<[u32; TILE * TILE]>,
+    capacity: usize,
+    next: usize,
+}
+
+impl Tiles {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { pixels: Vec::new(), capacity, next: 0 }
+    }
+
+    pub(super) fn get(&self, slot: u32) -> Option<&[u32; TILE * TILE]> {
+        self.pixels.get(slot as usize)
+    }
+
+    pub(super) fn insert(&mut self, canvas: &Canvas, x: usize, y: usize) {
+        let slot = self.next;
+        self.next = (self.next + 1) % self.capacity;
+        if slot >= self.pixels.len() {
+            self.pixels.push([0; TILE * TILE]);
+        }
+        let Some(place) = self.pixels.get_mut(slot) else { return };
+        for (row, to) in place.as_chunks_mut::<TILE>().0.iter_mut().enumerate() {
+            to.copy_from_slice(canvas.line(x, y + row, TILE));
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The codec that remembers: what was on the screen before, here or elsewhere,
+//! is not sent again. Lossless. The format is described in
+//! `docs/screen-codec.md`.
+
+mod canvas;
+mod decoder;
+mod drawn;
+mod encoder;
+mod frame;
+mod memory;
+mod moves;
+mod pattern;
+mod photo;
+mod pixels;
+mod range;
+#[cfg(test)]
+mod tests;
+
+pub use canvas::Canvas;
+pub use decoder::{Decoder, FrameError};
+pub use encoder::Encoder;
+pub use frame::LONGEST;
+pub use memory::{TILE_BYTES, TileKey};

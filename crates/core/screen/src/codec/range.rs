@@ -1,0 +1,277 @@
+//! An adaptive binary range coder: what is likely costs little.
+//!
+//! One set of functions describes what is coded; whether it is written or read
+//! is the coder's business, so the two sides cannot drift apart.
+
+/// A bit whose likelihood is learnt: the mean of a quick and a slow estimate.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bit {
+    quick: u16,
+    slow: u16,
+}
+
+impl Default for Bit {
+    fn default() -> Self {
+        Self { quick: 1 << 15, slow: 1 << 15 }
+    }
+}
+
+const QUICK: u32 = 4;
+const SLOW: u32 = 7;
+/// Below it the range takes in another byte.
+const LEAST: u32 = 1 << 24;
+
+impl Bit {
+    /// Of 65,536, how many times it is set.
+    #[inline(always)]
+    fn likelihood(self) -> u32 {
+        ((u32::from(self.quick) + u32::from(self.slow)) >> 1).clamp(24, 65_512)
+    }
+
+    #[inline(always)]
+    fn learn(&mut self, bit: bool) {
+        let target = i32::from(bit) * 65_535;
+        let step = |now: u16, rate: u32| (i32::from(now) + ((target - i32::from(now)) >> rate)) as u16;
+        self.quick = step(self.quick, QUICK);
+        self.slow = step(self.slow, SLOW);
+    }
+}
+
+/// Writes, or reads; in both cases it answers what was coded.
+pub(super) trait Coder {
+    /// Whether values are given to it rather than taken from it.
+    const WRITES: bool;
+
+    fn bit(&mut self, model: &mut Bit, bit: bool) -> bool;
+
+    /// `count` bits that are as likely as not.
+    fn raw(&mut self, value: u32, count: u32) -> u32;
+
+    /// A number of `count` bits, the highest first, each after those before it.
+    /// `models` has room for `1 << count`.
+    #[inline(always)]
+    fn tree(&mut self, models: &mut [Bit], count: u32, value: u32) -> u32 {
+        let mut node = 1;
+        for place in (0..count).rev() {
+            let Some(model) = models.get_mut(node as usize) else { break };
+            let bit = self.bit(model, value >> place & 1 == 1);
+            node = node * 2 + u32::from(bit);
+        }
+        node - (1 << count)
+    }
+
+    /// A number below 65,535, small ones at less cost.
+    #[inline(always)]
+    fn number(&mut self, models: &mut [Bit; 16], value: u32) -> u32 {
+        let length = if Self::WRITES { 31 - (value + 1).leading_zeros() } else { 0 };
+        let length = self.tree(models, 4, length);
+        let rest = self.raw((value + 1) & ((1 << length) - 1), length);
+        (1 << length) + rest - 1
+    }
+}
+
+/// Writes to memory.
+#[derive(Debug)]
+pub(super) struct Writer {
+    low: u64,
+    range: u32,
+    held: u8,
+    /// Bytes that a carry may still change, the held one among them.
+    waiting: u64,
+    /// The held byte stands before the first: no carry reaches it, and it is
+    /// never written.
+    before_first: bool,
+    bytes: Vec<u8>,
+}
+
+impl Writer {
+    pub(super) fn new() -> Self {
+        Self { low: 0, range: u32::MAX, held: 0, waiting: 1, before_first: true, bytes: Vec::with_capacity(512) }
+    }
+
+    fn shift(&mut self) {
+        let carry = (self.low >> 32) as u8;
+        if self.low as u32 >= 0xff00_0000 && carry == 0 {
+            self.waiting += 1;
+        } else {
+            if !std::mem::take(&mut self.before_first) {
+                self.bytes.push(self.held.wrapping_add(carry));
+            }
+            for _ in 1..self.waiting {
+                self.bytes.push(0xff_u8.wrapping_add(carry));
+            }
+            self.held = (self.low >> 24) as u8;
+            self.waiting = 1;
+        }
+        self.low = (self.low & 0x00ff_ffff) << 8;
+    }
+
+    /// What was written, as short as it can be where nothing follows it.
+    pub(super) fn finish(mut self, nothing_follows: bool) -> Vec<u8> {
+        let high = self.low + u64::from(self.range) - 1;
+        // The roundest number in the range.
+        let round = [24, 16, 8, 0].map(|zeros| high >> zeros << zeros).into_iter().find(|value| *value >= self.low);
+        self.low = round.unwrap_or(self.low);
+        for _ in 0..5 {
+            self.shift();
+        }
+        while nothing_follows && self.bytes.last() == Some(&0) {
+            self.bytes.pop();
+        }
+        self.bytes
+    }
+}
+
+impl Coder for Writer {
+    const WRITES: bool = true;
+
+    #[inline(always)]
+    fn bit(&mut self, model: &mut Bit, bit: bool) -> bool {
+        let bound = (self.range >> 16) * model.likelihood();
+        if bit {
+            self.range = bound;
+        } else {
+            self.low += u64::from(bound);
+            self.range -= bound;
+        }
+        model.learn(bit);
+        while self.range < LEAST {
+            self.range <<= 8;
+            self.shift();
+        }
+        bit
+    }
+
+    #[inline(always)]
+    fn raw(&mut self, value: u32, count: u32) -> u32 {
+        for place in (0..count).rev() {
+            self.range >>= 1;
+            if value >> place & 1 == 1 {
+                self.low += u64::from(self.range);
+            }
+            while self.range < LEAST {
+                self.range <<= 8;
+                self.shift();
+            }
+        }
+        value
+    }
+}
+
+/// Reads what a [`Writer`] wrote. Behind the end it reads zeros: what is
+/// damaged is read as something else, and never beyond its bytes.
+#[derive(Debug)]
+pub(super) struct Reader<'a> {
+    code: u32,
+    range: u32,
+    bytes: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        let mut reader = Self { code: 0, range: u32::MAX, bytes };
+        for _ in 0..4 {
+            reader.next();
+        }
+        reader
+    }
+
+    #[inline(always)]
+    fn next(&mut self) {
+        let byte = match self.bytes.split_first() {
+            Some((first, rest)) => {
+                self.bytes = rest;
+                *first
+            }
+            None => 0,
+        };
+        self.code = self.code << 8 | u32::from(byte);
+    }
+}
+
+impl Coder for Reader<'_> {
+    const WRITES: bool = false;
+
+    #[inline(always)]
+    fn bit(&mut self, model: &mut Bit, _: bool) -> bool {
+        let bound = (self.range >> 16) * model.likelihood();
+        let bit = self.code < bound;
+        if bit {
+            self.range = bound;
+        } else {
+            self.code -= bound;
+            self.range -= bound;
+        }
+        model.learn(bit);
+        while self.range < LEAST {
+            self.range <<= 8;
+            self.next();
+        }
+        bit
+    }
+
+    #[inline(always)]
+    fn raw(&mut self, _: u32, count: u32) -> u32 {
+        let mut value = 0;
+        for _ in 0..count {
+            self.range >>= 1;
+            let bit = self.code >= self.range;
+            if bit {
+                self.code -= self.range;
+            }
+            value = value << 1 | u32::from(bit);
+            while self.range < LEAST {
+                self.range <<= 8;
+                self.next();
+            }
+        }
+        value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn code<C: Coder>(coder: &mut C, values: &[(u32, u32)]) -> Vec<(u32, u32)> {
+        let (mut bits, mut trees, mut numbers) = ([Bit::default(); 4], [Bit::default(); 256], [Bit::default(); 16]);
+        let mut read = Vec::new();
+        for (kind, value) in values {
+            let value = match kind {
+                0 => u32::from(coder.bit(&mut bits[0], value & 1 == 1)),
+                1 => coder.tree(&mut trees, 8, value & 255),
+                2 => coder.number(&mut numbers, value % 65_535),
+                _ => coder.raw(value & 0x7ff, 11),
+            };
+            read.push((*kind, value));
+        }
+        read
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(values in proptest::collection::vec((0..4_u32, any::<u32>()), 0..400), follows in any::<bool>()) {
+            let mut writer = Writer::new();
+            let written = code(&mut writer, &values);
+            let mut bytes = writer.finish(!follows);
+            if follows {
+                bytes.extend([0xff; 9]);
+            }
+            prop_assert_eq!(code(&mut Reader::new(&bytes), &values), written);
+        }
+
+        /// Carries through long runs of ones.
+        #[test]
+        fn the_unlikely_is_read(likely in 1_000..5_000_usize, bit in any::<bool>()) {
+            let mut values = vec![(0, u32::from(bit)); likely];
+            values.push((0, u32::from(!bit)));
+            let mut writer = Writer::new();
+            let written = code(&mut writer, &values);
+            let bytes = writer.finish(true);
+            prop_assert!(bytes.len() < 16 + likely / 1_000, "{} bytes", bytes.len());
+            prop_assert_eq!(code(&mut Reader::new(&bytes), &values), written);
+        }
+    }
+}

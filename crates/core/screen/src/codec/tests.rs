@@ -1,0 +1,197 @@
+//! What was encoded is what is decoded, whatever happens on the screen; and no
+//! bytes bring a decoder down.
+
+use proptest::prelude::*;
+
+use super::{Canvas, Decoder, Encoder, TileKey};
+use crate::{Damage, Framebuffer, Rect, Size};
+
+/// Something that happens on a screen.
+#[derive(Debug, Clone)]
+enum Event {
+    Fill(Rect, u32),
+    /// Letters: few colours, repeated shapes.
+    Text(Rect, u32),
+    Photo(Rect, u32),
+    Dither(Rect, u32),
+    /// From a rectangle to (x, y).
+    Copy(Rect, u32, u32),
+    Back,
+}
+
+fn rect() -> impl Strategy<Value = Rect> {
+    (0..230_u32, 0..150_u32, 1..200_u32, 1..150_u32).prop_map(|(x, y, width, height)| Rect::new(x, y, width, height))
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        (rect(), any::<u32>()).prop_map(|(rect, colour)| Event::Fill(rect, colour)),
+        (rect(), any::<u32>()).prop_map(|(rect, seed)| Event::Text(rect, seed)),
+        (rect(), any::<u32>()).prop_map(|(rect, seed)| Event::Photo(rect, seed)),
+        (rect(), any::<u32>()).prop_map(|(rect, seed)| Event::Dither(rect, seed)),
+        (rect(), 0..230_u32, 0..150_u32).prop_map(|(rect, x, y)| Event::Copy(rect, x, y)),
+        Just(Event::Back),
+    ]
+}
+
+struct Screen {
+    size: Size,
+    pixels: Vec<u32>,
+    before: Vec<u32>,
+}
+
+impl Screen {
+    fn new(size: Size) -> Self {
+        Self { size, pixels: vec![0; size.area()], before: vec![0; size.area()] }
+    }
+
+    fn happen(&mut self, event: &Event) {
+        let now = self.pixels.clone();
+        if let Event::Back = event {
+            std::mem::swap(&mut self.pixels, &mut self.before);
+            return;
+        }
+        let (Event::Fill(rect, _)
+        | Event::Text(rect, _)
+        | Event::Photo(rect, _)
+        | Event::Dither(rect, _)
+        | Event::Copy(rect, ..)) = event
+        else {
+            return;
+        };
+        let width = self.size.width;
+        for y in 0..rect.height {
+            for x in 0..rect.width {
+                let (at_x, at_y, pixel) = match event {
+                    Event::Fill(_, colour) => (rect.x + x, rect.y + y, *colour),
+                    Event::Text(_, seed) => {
+                        let letter = (x / 7).wrapping_mul(31).wrapping_add(y / 11).wrapping_mul(*seed | 1) >> 29;
+                        let is_ink = (x % 7).wrapping_mul(letter + 3).wrapping_add(y % 11 * letter) % 5 == 1;
+                        (rect.x + x, rect.y + y, if is_ink { *seed } else { 0xff_ffff })
+                    }
+                    Event::Photo(_, seed) => {
+                        let noise = (x * 7919 + y * 104_729).wrapping_mul(*seed | 1);
+                        (rect.x + x, rect.y + y, noise >> 9 & 0x0f_0f0f | (x << 16 | y << 8 | (x + y)) & 0xf0_f0f0)
+                    }
+                    Event::Dither(_, seed) => {
+                        let step = (x + y * 3) % 8 * 16 + x / 16 * 3 + y / 16;
+                        (rect.x + x, rect.y + y, step.wrapping_mul(0x01_0203).wrapping_add(*seed))
+                    }
+                    Event::Copy(_, to_x, to_y) => {
+                        let (from_x, from_y) = (rect.x + x, rect.y + y);
+                        if from_x >= width || from_y >= self.size.height {
+                            continue;
+                        }
+                        (to_x + x, to_y + y, now[(from_y * width + from_x) as usize])
+                    }
+                    Event::Back => return,
+                };
+                if at_x < width && at_y < self.size.height {
+                    // What lies above the colours is nobody's.
+                    self.pixels[(at_y * width + at_x) as usize] = pixel;
+                }
+            }
+        }
+        self.before = now;
+    }
+}
+
+/// Encodes screens one after the other, and says what came of it.
+struct Line {
+    framebuffer: Framebuffer,
+    now: Canvas,
+    encoder: Encoder,
+}
+
+const SLOTS: usize = 40;
+
+impl Line {
+    fn new(size: Size) -> Self {
+        Self {
+            framebuffer: Framebuffer::new(size),
+            now: Canvas::new(size),
+            encoder: Encoder::new(size, SLOTS, TileKey::new(&[9; 32])).unwrap(),
+        }
+    }
+
+    fn send(&mut self, screen: &Screen) -> Option<Vec<u8>> {
+        let mut damage = Damage::new(screen.size);
+        let bytes: Vec<u8> = screen.pixels.iter().flat_map(|pixel| pixel.to_le_bytes()).collect();
+        self.framebuffer.absorb(screen.size.rect(), &bytes, &mut damage);
+        for rect in damage.rects() {
+            self.now.take(&self.framebuffer, rect);
+        }
+        let frame = self.encoder.encode(&self.now, &damage);
+        if frame.is_some() {
+            self.encoder.settle(&self.now);
+        }
+        assert_eq!(self.encoder.shown(), &self.now);
+        frame
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_encoded_is_decoded(
+        (width, height) in (1..260_u32, 1..180_u32),
+        events in proptest::collection::vec(event(), 1..14),
+    ) {
+        let size = Size::new(width, height);
+        let (mut screen, mut line) = (Screen::new(size), Line::new(size));
+        let mut decoder = Decoder::new(size, SLOTS).unwrap();
+        for event in &events {
+            screen.happen(event);
+            if let Some(frame) = line.send(&screen) {
+                decoder.decode(&frame).unwrap();
+            }
+            prop_assert!(decoder.picture() == &line.now, "after {event:?}");
+        }
+    }
+
+    /// Whatever becomes of the bytes: a picture or an error, and the next
+    /// frames of the same stream do no harm either.
+    #[test]
+    fn damaged_frames_do_no_harm(
+        events in proptest::collection::vec(event(), 2..8),
+        damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let size = Size::new(200, 130);
+        let (mut screen, mut line) = (Screen::new(size), Line::new(size));
+        let mut decoder = Decoder::new(size, SLOTS).unwrap();
+        for (number, event) in events.iter().enumerate() {
+            screen.happen(event);
+            let Some(mut frame) = line.send(&screen) else { continue };
+            if number == 1 && !frame.is_empty() {
+                for (place, value) in &damage {
+                    *place.get_mut(&mut frame) ^= value;
+                }
+                frame.truncate(cut.index(frame.len()) + 1);
+            }
+            let _: Result<(), _> = decoder.decode(&frame);
+        }
+    }
+
+    #[test]
+    fn no_bytes_do_harm(frames in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..400), 1..6)) {
+        let mut decoder = Decoder::new(Size::new(100, 70), SLOTS).unwrap();
+        for frame in &frames {
+            let _: Result<(), _> = decoder.decode(frame);
+        }
+    }
+}
+
+#[test]
+fn nothing_new_is_no_frame() {
+    let size = Size::new(90, 60);
+    let (screen, mut line) = (Screen::new(size), Line::new(size));
+    assert_eq!(line.send(&screen), None);
+}
+
+#[test]
+fn too_large_is_refused() {
+    assert!(Decoder::new(Size::new(16_385, 1), SLOTS).is_none());
+    assert!(Encoder::new(Size::new(1, 16_385), SLOTS, TileKey::new(&[0; 32])).is_none());
+}
