@@ -4,6 +4,7 @@ import { useMemo, useState, type FormEvent } from "react";
 import { encode } from "uqr";
 
 import { answer, api, type User } from "../api/client";
+import { useAsk } from "../ui/ask";
 import { Failure } from "../ui/parts";
 
 export function SecondFactor({ user }: { user: User }) {
@@ -35,13 +36,14 @@ export function SecondFactor({ user }: { user: User }) {
     setCodes([]);
     propose.mutate();
   };
-  const submit = (event: FormEvent) => {
+  const { ask, question } = useAsk();
+  const submit = async (event: FormEvent) => {
     event.preventDefault();
     if (propose.data) set.mutate(propose.data.secret);
-    else if (confirm("Remove the second factor? Your password alone will let you in.")) remove.mutate();
+    else if (await ask({ title: "Remove the second factor?", ends: "Your password alone will let you in.", verb: "Remove" })) remove.mutate();
   };
   return (
-    <form className="card wide" onSubmit={submit} aria-labelledby="factor">
+    <form className="card wide" onSubmit={(event) => void submit(event)} aria-labelledby="factor">
       <h2 id="factor">Second factor</h2>
       {codes.length > 0 ? <Recovery codes={codes} done={() => setCodes([])} /> : null}
       {codes.length === 0 && !propose.data ? (
@@ -81,6 +83,7 @@ export function SecondFactor({ user }: { user: User }) {
       {!propose.data && user.second_factor && codes.length === 0 ? (
         <div className="row"><button className="button danger" disabled={remove.isPending}>Remove second factor</button></div>
       ) : null}
+      {question}
     </form>
   );
 }

@@ -4,6 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 
 import { answer, api, ApiFailure, type Session, type User } from "../api/client";
+import { useAsk } from "../ui/ask";
 import { Ago, Failure, span, useNow } from "../ui/parts";
 
 /** Why a session ended. */
@@ -34,6 +35,24 @@ export function stateWords(session: Session): string {
 /** A session by the name that people know it by. */
 function title(session: Session): string {
   return session.machine?.hostname ?? `${session.technician_name}’s of ${new Date(session.created_at).toLocaleString()}`;
+}
+
+/** Which of them end, where they are removed. */
+function openWords(sessions: Session[]): string {
+  const open = sessions.filter((session) => session.state !== "ended").length;
+  if (open === 0) return "";
+  if (sessions.length === 1) return "It is open and ends. ";
+  if (open === sessions.length) return "All of them are open and end. ";
+  return open === 1 ? "1 of them is open and ends. " : `${open} of them are open and end. `;
+}
+
+/** What ends with a session. */
+function endWords(session: Session): string {
+  if (session.state === "waiting") return "Its support code stops working.";
+  if (session.state === "pending") return "The person is no longer asked.";
+  const watching = session.viewers.length;
+  const also = watching > 0 ? `${watching} ${watching === 1 ? "person is" : "people are"} watching. ` : "";
+  return `${also}The person’s computer is released at once.`;
 }
 
 /** Which could not be removed, and why. */
@@ -73,20 +92,19 @@ export function SessionTable({ sessions, user }: { sessions: Session[]; user: Us
     onSuccess: () => setChosen(new Set()),
     onSettled: () => void queries.invalidateQueries({ queryKey: ["sessions"] }),
   });
-  const confirmRemove = (which: Session[]) => {
-    const open = which.filter((session) => session.state !== "ended").length;
-    const ends = open > 0 ? ` ${open} ${open === 1 ? "of them is open and ends" : "of them are open and end"}.` : "";
-    const what = which.length === 1 ? `the session ${title(which[0]!)}` : `${which.length} sessions`;
-    if (confirm(`Remove ${what} from the list?${ends} The audit trail keeps what happened.`)) remove.mutate(which);
+  const { ask, question } = useAsk();
+  const askRemove = async (which: Session[]) => {
+    const what = which.length === 1 ? <>the session <bdi>{title(which[0]!)}</bdi></> : `${which.length} sessions`;
+    const ends = `${openWords(which)}The audit trail keeps what happened.`;
+    if (await ask({ title: <>Remove {what} from the list?</>, ends, verb: "Remove" })) remove.mutate(which);
   };
   const end = useMutation({
     mutationFn: (id: string) => answer(api.DELETE("/api/sessions/{id}", { params: { path: { id } } })),
     onSettled: () => void queries.invalidateQueries({ queryKey: ["sessions"] }),
   });
-  const confirmEnd = (session: Session) => {
-    const watching = session.viewers.length;
-    const also = watching > 0 ? ` ${watching} ${watching === 1 ? "person is" : "people are"} watching.` : "";
-    if (confirm(`End the session with ${session.machine?.hostname ?? "this computer"}?${also}`)) end.mutate(session.id);
+  const askEnd = async (session: Session) => {
+    const whose = session.machine ? <>the session with <bdi>{session.machine.hostname}</bdi></> : "this session";
+    if (await ask({ title: <>End {whose}?</>, ends: endWords(session), verb: "End session" })) end.mutate(session.id);
   };
   return (
     <>
@@ -94,7 +112,7 @@ export function SessionTable({ sessions, user }: { sessions: Session[]; user: Us
       {picked.length > 0 ? (
         <div className="row" role="status">
           <span>{picked.length} chosen</span>
-          <button className="button danger" onClick={() => confirmRemove(picked)} disabled={remove.isPending}>
+          <button className="button danger" onClick={() => void askRemove(picked)} disabled={remove.isPending}>
             {remove.isPending ? "Removing…" : `Remove ${picked.length === 1 ? "it" : "them"}`}
           </button>
           <button className="button" onClick={() => setChosen(new Set())}>Choose none</button>
@@ -140,10 +158,10 @@ export function SessionTable({ sessions, user }: { sessions: Session[]; user: Us
                     <Link to="/sessions/$id/view" params={{ id: session.id }} className="button primary">Open</Link>
                   ) : null}
                   {session.state !== "ended" && (session.created_by === user.id || user.permissions.includes("manage_sessions")) ? (
-                    <button className="button danger" onClick={() => confirmEnd(session)} disabled={end.isPending}>End</button>
+                    <button className="button danger" onClick={() => void askEnd(session)} disabled={end.isPending}>End</button>
                   ) : null}
                   {session.state === "ended" && manages ? (
-                    <button className="button" aria-label={`Remove ${title(session)}`} onClick={() => confirmRemove([session])} disabled={remove.isPending}>Remove</button>
+                    <button className="button" aria-label={`Remove ${title(session)}`} onClick={() => void askRemove([session])} disabled={remove.isPending}>Remove</button>
                   ) : null}
                 </td>
               </tr>
@@ -151,6 +169,7 @@ export function SessionTable({ sessions, user }: { sessions: Session[]; user: Us
           </tbody>
         </table>
       </div>
+      {question}
     </>
   );
 }

@@ -3,6 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState, type FormEvent, type ReactNode } from "react";
 
 import { answer, api, type ChangeSettings, type Settings } from "../api/client";
+import { useAsk } from "../ui/ask";
 import { Failure, useTitle, Waiting } from "../ui/parts";
 import { Shell } from "../ui/shell";
 
@@ -69,11 +70,12 @@ function SettingsForm({ now }: { now: Settings }) {
       queries.setQueryData(["settings"], result);
     },
   });
-  const submit = (event: FormEvent) => {
+  const { ask, question } = useAsk();
+  const submit = async (event: FormEvent) => {
     event.preventDefault();
     const moved = edited.public_url && new URL(edited.public_url, location.href).origin !== location.origin;
-    const sure = `People will be sent to ${edited.public_url}, which is not the address that you are at now. Is it right?`;
-    if (!changed.includes("public_url") || !moved || confirm(sure)) save.mutate();
+    const ends = <>Links and downloads will lead to <bdi>{edited.public_url}</bdi>, which is not the address that you are at now.</>;
+    if (!changed.includes("public_url") || !moved || (await ask({ title: "Send people to another address?", ends, verb: "Save" }))) save.mutate();
   };
   const field = (name: Name) => ({
     id: name, value: edited[name] ?? before[name], disabled: now.fixed.includes(name), "aria-describedby": `${name}-hint`,
@@ -86,7 +88,7 @@ function SettingsForm({ now }: { now: Settings }) {
     <span className="hint" id={`${name}-hint`}>{now.fixed.includes(name) ? "Set by an option when the server was started; change it there." : words}</span>
   );
   return (
-    <form className="stack" onSubmit={submit}>
+    <form className="stack" onSubmit={(event) => void submit(event)}>
       <section className="card wide" aria-labelledby="people">
         <h2 id="people">What people read</h2>
         <div className="field">
@@ -149,6 +151,7 @@ function SettingsForm({ now }: { now: Settings }) {
         {changed.length > 0 ? <button type="button" className="button" onClick={() => setEdited({})}>Discard</button> : null}
         {save.isSuccess && changed.length === 0 ? <span role="status">Saved. It holds from now on.</span> : null}
       </div>
+      {question}
     </form>
   );
 }

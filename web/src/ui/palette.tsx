@@ -29,7 +29,8 @@ export function usePaletteKey(open: () => void) {
     const pressed = (event: globalThis.KeyboardEvent) => {
       if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey) return;
       event.preventDefault();
-      open();
+      // Not over a question that is open.
+      if (!document.querySelector("dialog[open]")) open();
     };
     window.addEventListener("keydown", pressed);
     return () => window.removeEventListener("keydown", pressed);

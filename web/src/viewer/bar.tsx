@@ -6,6 +6,7 @@ import { useEffect, useRef, useState, type ReactNode, type RefObject } from "rea
 
 import { answer, api, type Session } from "../api/client";
 import { useMe } from "../api/queries";
+import { useAsk } from "../ui/ask";
 import { Failure } from "../ui/parts";
 import type { Connection } from "./connection";
 import type { TypingMode } from "./keyboard";
@@ -48,98 +49,103 @@ export function Bar(props: Props) {
   const me = useMe();
   const navigate = useNavigate();
   const mayControl = me.data?.permissions.includes("control") ?? false;
-  const ask = useMutation({
+  const request = useMutation({
     mutationFn: () => answer(api.POST("/api/sessions/{id}/request-control", { params: { path: { id } } })),
   });
   // Whatever came of it, the question is no longer open.
   const asked = useRef(false);
   useEffect(() => {
-    if (asked.current && !state.asking) ask.reset();
+    if (asked.current && !state.asking) request.reset();
     asked.current = state.asking;
-  }, [state.asking, ask]);
+  }, [state.asking, request]);
   const end = useMutation({
     mutationFn: () => answer(api.DELETE("/api/sessions/{id}", { params: { path: { id } } })),
     onSuccess: () => void navigate({ to: "/" }),
   });
   const others = state.people.length - 1;
-  const confirmEnd = () => {
-    if (confirm(`End the session${others > 0 ? ` for you and ${others} other${others > 1 ? "s" : ""}` : ""}? The person’s computer is released at once.`)) end.mutate();
+  const { ask, question } = useAsk();
+  const askEnd = async () => {
+    const also = others > 0 ? ` for you and ${others} other${others > 1 ? "s" : ""}` : "";
+    if (await ask({ title: `End the session${also}?`, ends: "The person’s computer is released at once.", verb: "End session" })) end.mutate();
   };
   const over = state.phase === "ended";
   const mayEnd = session?.created_by === me.data?.id || (me.data?.permissions.includes("manage_sessions") ?? false);
   return (
-    <div className="viewer-bar" role="toolbar" aria-label="Session" ref={bar} onKeyDown={(e) => { if (e.key === "Escape" && !e.defaultPrevented) enter(); }}>
-      <span className="handle" aria-hidden="true" />
-      <Link to="/" className="button plain" aria-label="Back to sessions" title="Back to sessions"><ArrowLeft aria-hidden="true" /></Link>
-      <span className="machine" title={[state.machine, state.system].filter(Boolean).join(" · ")}><bdi>{state.machine || session?.machine?.hostname || "…"}</bdi></span>
-      <Standing state={state} inControl={inControl} />
-      {state.access === "view_only" && mayControl && !over ? (
-        <button className="button" onClick={() => ask.mutate()} disabled={ask.isPending || state.asking || state.phase !== "live"}>
-          {state.asking ? "Asking the person…" : "Ask for control"}
-        </button>
-      ) : null}
-      {state.access === "control" && !inControl && state.phase === "live" ? (
-        <button className="button primary long" onClick={() => { send({ type: "control", take: true }); enter(); }}>
-          {state.controller ? `Take over from ${controllerName(state) || "the other"}` : "Take control"}
-        </button>
-      ) : null}
-      {inControl ? <button className="button" onClick={() => send({ type: "control", take: false })}>Only watch</button> : null}
-      <span className="fill"><Failure error={ask.error ?? end.error} /></span>
-      {state.displays.length > 1 ? (
-        <label><span className="hidden-text">Display</span>
-          <select value={state.display} onChange={(e) => { send({ type: "display", id: Number(e.target.value) }); enter(); }}>
-            {state.displays.map((display, index) => (
-              <option key={display.id} value={display.id}>Display {index + 1}{display.primary ? " (main)" : ""}: {display.width}×{display.height}</option>
-            ))}
-          </select>
-        </label>
-      ) : null}
-      {inControl ? (
-        <Menu label="Keys" icon={<KeyboardIcon aria-hidden="true" />}>
-          {(close) => (
-            <>
-              {SPECIAL.map(([name, label]) => (
-                <button key={name} className="button plain" onClick={() => { send({ type: "special", name }); close(); enter(); }}>{label}</button>
+    <>
+      <div className="viewer-bar" role="toolbar" aria-label="Session" ref={bar} onKeyDown={(e) => { if (e.key === "Escape" && !e.defaultPrevented) enter(); }}>
+        <span className="handle" aria-hidden="true" />
+        <Link to="/" className="button plain" aria-label="Back to sessions" title="Back to sessions"><ArrowLeft aria-hidden="true" /></Link>
+        <span className="machine" title={[state.machine, state.system].filter(Boolean).join(" · ")}><bdi>{state.machine || session?.machine?.hostname || "…"}</bdi></span>
+        <Standing state={state} inControl={inControl} />
+        {state.access === "view_only" && mayControl && !over ? (
+          <button className="button" onClick={() => request.mutate()} disabled={request.isPending || state.asking || state.phase !== "live"}>
+            {state.asking ? "Asking the person…" : "Ask for control"}
+          </button>
+        ) : null}
+        {state.access === "control" && !inControl && state.phase === "live" ? (
+          <button className="button primary long" onClick={() => { send({ type: "control", take: true }); enter(); }}>
+            {state.controller ? `Take over from ${controllerName(state) || "the other"}` : "Take control"}
+          </button>
+        ) : null}
+        {inControl ? <button className="button" onClick={() => send({ type: "control", take: false })}>Only watch</button> : null}
+        <span className="fill"><Failure error={request.error ?? end.error} /></span>
+        {state.displays.length > 1 ? (
+          <label><span className="hidden-text">Display</span>
+            <select value={state.display} onChange={(e) => { send({ type: "display", id: Number(e.target.value) }); enter(); }}>
+              {state.displays.map((display, index) => (
+                <option key={display.id} value={display.id}>Display {index + 1}{display.primary ? " (main)" : ""}: {display.width}×{display.height}</option>
               ))}
-              <label>Typing{" "}
-                <select value={typing} onChange={(e) => { setTyping(e.target.value as TypingMode); }}>
-                  <option value="auto">automatic</option>
-                  <option value="keys">by key</option>
-                  <option value="characters">by character</option>
-                </select>
-              </label>
-              <span className="muted">Pause, or Ctrl + Alt + Home, leads from the remote screen to this bar; Escape leads back.</span>
+            </select>
+          </label>
+        ) : null}
+        {inControl ? (
+          <Menu label="Keys" icon={<KeyboardIcon aria-hidden="true" />}>
+            {(close) => (
+              <>
+                {SPECIAL.map(([name, label]) => (
+                  <button key={name} className="button plain" onClick={() => { send({ type: "special", name }); close(); enter(); }}>{label}</button>
+                ))}
+                <label>Typing{" "}
+                  <select value={typing} onChange={(e) => { setTyping(e.target.value as TypingMode); }}>
+                    <option value="auto">automatic</option>
+                    <option value="keys">by key</option>
+                    <option value="characters">by character</option>
+                  </select>
+                </label>
+                <span className="muted">Pause, or Ctrl + Alt + Home, leads from the remote screen to this bar; Escape leads back.</span>
+              </>
+            )}
+          </Menu>
+        ) : null}
+        {inControl ? (
+          <button className="button touch-only" onClick={enter}><KeyboardIcon aria-hidden="true" /> Type</button>
+        ) : null}
+        <button className="button" onClick={() => { setScale(scale === "fit" ? "one" : "fit"); enter(); }} title="Size of the picture">
+          <Monitor aria-hidden="true" /> {scale === "fit" ? "Fit" : "1:1"}
+        </button>
+        <Menu label={String(Math.max(1, state.people.length))} title="Who is here" icon={<Users aria-hidden="true" />}>
+          {() => (
+            <>
+              {state.people.map((person) => (
+                <span key={person.viewer}>
+                  <bdi>{person.name}</bdi>{person.viewer === state.viewer ? " (you)" : ""} <span className="muted">{person.viewer === state.controller ? "in control" : "watching"}</span>
+                </span>
+              ))}
+              {mayEnd && !over ? <Invite id={id} /> : null}
             </>
           )}
         </Menu>
-      ) : null}
-      {inControl ? (
-        <button className="button touch-only" onClick={enter}><KeyboardIcon aria-hidden="true" /> Type</button>
-      ) : null}
-      <button className="button" onClick={() => { setScale(scale === "fit" ? "one" : "fit"); enter(); }} title="Size of the picture">
-        <Monitor aria-hidden="true" /> {scale === "fit" ? "Fit" : "1:1"}
-      </button>
-      <Menu label={String(Math.max(1, state.people.length))} title="Who is here" icon={<Users aria-hidden="true" />}>
-        {() => (
-          <>
-            {state.people.map((person) => (
-              <span key={person.viewer}>
-                <bdi>{person.name}</bdi>{person.viewer === state.viewer ? " (you)" : ""} <span className="muted">{person.viewer === state.controller ? "in control" : "watching"}</span>
-              </span>
-            ))}
-            {mayEnd && !over ? <Invite id={id} /> : null}
-          </>
-        )}
-      </Menu>
-      <button className="button" aria-pressed={chatOpen} onClick={() => setChatOpen(!chatOpen)} title="Chat with the person">
-        <MessageSquare aria-hidden="true" /> Chat{state.unread > 0 ? ` (${state.unread})` : ""}
-      </button>
-      <Menu label="Statistics" hideLabel icon={<Gauge aria-hidden="true" />}>{() => <Numbers connection={connection} />}</Menu>
-      {document.fullscreenEnabled ? <button className="button" onClick={toggleFull} aria-label={full ? "Leave full screen" : "Full screen"} title={full ? "Leave full screen" : "Full screen"}>
-        {full ? <Minimize aria-hidden="true" /> : <Maximize aria-hidden="true" />}
-      </button> : null}
-      {mayEnd && !over ? <button className="button danger" onClick={confirmEnd} disabled={end.isPending}><Power aria-hidden="true" /> End</button> : null}
-    </div>
+        <button className="button" aria-pressed={chatOpen} onClick={() => setChatOpen(!chatOpen)} title="Chat with the person">
+          <MessageSquare aria-hidden="true" /> Chat{state.unread > 0 ? ` (${state.unread})` : ""}
+        </button>
+        <Menu label="Statistics" hideLabel icon={<Gauge aria-hidden="true" />}>{() => <Numbers connection={connection} />}</Menu>
+        {document.fullscreenEnabled ? <button className="button" onClick={toggleFull} aria-label={full ? "Leave full screen" : "Full screen"} title={full ? "Leave full screen" : "Full screen"}>
+          {full ? <Minimize aria-hidden="true" /> : <Maximize aria-hidden="true" />}
+        </button> : null}
+        {mayEnd && !over ? <button className="button danger" onClick={() => void askEnd()} disabled={end.isPending}><Power aria-hidden="true" /> End</button> : null}
+      </div>
+      {over ? null : question}
+    </>
   );
 }
 
