@@ -1,13 +1,15 @@
 // Every address of the pages, in one place.
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from "@tanstack/react-router";
 
+import type { Role } from "./api/client";
+import type { UserFilter } from "./api/queries";
 import type { AuditSearch } from "./pages/audit";
 import { Broken } from "./pages/broken";
 import { JoinPage } from "./pages/join";
 import { LoginPage } from "./pages/login";
 import { NotFound } from "./pages/not-found";
+import { ROLES } from "./pages/roles";
 import { SessionsPage } from "./pages/sessions";
-import type { UsersSearch } from "./pages/users";
 import { Waiting } from "./ui/parts";
 
 const ID = /^[0-9a-f-]{36}$/;
@@ -38,10 +40,12 @@ const users = createRoute({
   getParentRoute: () => root,
   path: "/users",
   component: lazyRouteComponent(() => import("./pages/users"), "UsersPage"),
-  validateSearch: (search: Record<string, unknown>): UsersSearch => {
-    // A search for digits alone arrives as a number.
-    const [q, from] = [String(search.q ?? "").slice(0, 100), Number(search.from)];
-    return { ...(q ? { q } : {}), ...(Number.isSafeInteger(from) && from > 0 ? { from } : {}) };
+  validateSearch: (search: Record<string, unknown>): UserFilter => {
+    // Digits alone, as somebody types them, arrive as a number.
+    const [q, after] = [String(search.q ?? "").slice(0, 100), String(search.after ?? "")];
+    const role = typeof search.role === "string" && Object.hasOwn(ROLES, search.role) ? { role: search.role as Role } : {};
+    const enabled = typeof search.enabled === "boolean" ? { enabled: search.enabled } : {};
+    return { ...(q ? { q } : {}), ...role, ...enabled, ...(after ? { after } : {}) };
   },
 });
 const settings = createRoute({ getParentRoute: () => root, path: "/settings", component: lazyRouteComponent(() => import("./pages/settings"), "SettingsPage") });

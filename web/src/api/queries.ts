@@ -1,8 +1,8 @@
 // What pages read, kept fresh by the server's events.
-import { MutationCache, QueryCache, QueryClient, useMutation, useQueries, useQuery, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, MutationCache, QueryCache, QueryClient, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 
-import { answer, api, ApiFailure, type Session, type User } from "./client";
+import { answer, api, ApiFailure, type Role, type User } from "./client";
 import { listen } from "./events";
 
 const isRefused = (error: unknown) => error instanceof ApiFailure && error.status === 401;
@@ -38,31 +38,49 @@ export function useSessions(state: "open" | "ended", after?: string) {
   });
 }
 
-const oneSession = (id: string) => ({
-  queryKey: ["session", id],
-  queryFn: () => answer(api.GET("/api/sessions/{id}", { params: { path: { id } } })),
-});
-
-/** Single sessions, as far as they have been read. */
-export function useEachSession(ids: string[]): Session[] {
-  return useQueries({
-    queries: ids.map((id) => ({ ...oneSession(id), retry: false })),
-    combine: (results) => results.flatMap((result) => (result.data ? [result.data] : [])),
+/** The newest sessions that this user created, open and ended: each of one's
+ * newest codes finds its own here. */
+export function useSessionsOf(user: string | undefined) {
+  return useQuery({
+    queryKey: ["sessions", "of", user],
+    queryFn: () => answer(api.GET("/api/sessions", { params: { query: { created_by: user } } })),
+    enabled: user !== undefined,
   });
 }
 
 export function useSession(id: string) {
-  return useQuery(oneSession(id));
+  return useQuery({
+    queryKey: ["session", id],
+    queryFn: () => answer(api.GET("/api/sessions/{id}", { params: { path: { id } } })),
+  });
 }
 
 export function useCodes(enabled: boolean) {
   return useQuery({ queryKey: ["codes"], queryFn: () => answer(api.GET("/api/codes")), enabled });
 }
 
-/** Every user, read page by page: they are searched and chosen from here. */
-export function useUsers(enabled: boolean) {
+export interface UserFilter {
+  q?: string;
+  role?: Role;
+  enabled?: boolean;
+  /** The page: those who come after this user name. */
+  after?: string;
+}
+
+/** A page of users, by name. */
+export function useUsers(filter: UserFilter) {
   return useQuery({
-    queryKey: ["users"],
+    queryKey: ["users", filter],
+    queryFn: () => answer(api.GET("/api/users", { params: { query: { ...filter } } })),
+    // Another filter does not empty the page for a moment.
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** Every user, read page by page: one is chosen from all of them. */
+export function useAllUsers(enabled: boolean) {
+  return useQuery({
+    queryKey: ["users", "all"],
     enabled,
     queryFn: async () => {
       const all: User[] = [];

@@ -4,7 +4,7 @@ import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { Download } from "lucide-react";
 
 import { answer, api, type AuditEvent } from "../api/client";
-import { useUsers } from "../api/queries";
+import { useAllUsers } from "../api/queries";
 import { Failure, Pager, useTitle, Waiting } from "../ui/parts";
 import { Shell } from "../ui/shell";
 import { EVENTS } from "./audit-events";
@@ -50,7 +50,7 @@ function Audit({ mayListUsers }: { mayListUsers: boolean }) {
     // Another filter does not empty the page for a moment.
     placeholderData: keepPreviousData,
   });
-  const users = useUsers(mayListUsers);
+  const users = useAllUsers(mayListUsers);
   const items = events.data?.items ?? [];
   const { after, ...filters } = search;
   const filtered = Object.values(filters).some(Boolean);

@@ -4,7 +4,7 @@ import { Plus } from "lucide-react";
 import { useMemo } from "react";
 
 import type { Code, Session, User } from "../api/client";
-import { useCodes, useEachSession, useNewCode, useSessions } from "../api/queries";
+import { useCodes, useNewCode, useSessions, useSessionsOf } from "../api/queries";
 import { Failure, Pager, useNow, useTitle, Waiting } from "../ui/parts";
 import { Shell } from "../ui/shell";
 import { useArrivals } from "./arrivals";
@@ -19,20 +19,15 @@ function Sessions({ user }: { user: User }) {
   const { show, after } = useSearch({ from: "/" });
   const ended = show === "ended";
   const mayCreate = user.permissions.includes("create_codes");
-  const open = useSessions("open");
+  const own = useSessionsOf(user.id);
   const list = useSessions(ended ? "ended" : "open", after);
   const codes = useCodes(mayCreate);
   const create = useNewCode();
   const now = useNow();
-  const openItems = useMemo(() => open.data?.items ?? [], [open.data]);
-  // Codes whose session is not in the list: it is over, or far down.
-  const codeItems = useMemo(() => codes.data?.items ?? [], [codes.data]);
-  const elsewhere = useEachSession(codeItems.filter((code) => isYoung(code, now) && !openItems.some((session) => session.id === code.session_id)).map((code) => code.session_id));
-  const known = useMemo(() => [...openItems, ...elsewhere], [openItems, elsewhere]);
-  const mine = useMemo(() => known.filter((session) => session.created_by === user.id && session.state !== "ended"), [known, user.id]);
+  const mine = useMemo(() => own.data?.items.filter((session) => session.state !== "ended") ?? [], [own.data]);
   const arrivals = useArrivals(mine);
   useTitle(`${arrivals}${arrivals ? "" : "Sessions · "}GuruConnect`);
-  const cards = recent(codeItems, known, now);
+  const cards = recent(codes.data?.items ?? [], own.data?.items ?? [], now);
   const inCards = new Set(cards.map(({ session }) => session.id));
   const rows = (list.data?.items ?? []).filter((session) => ended || session.state === "live" || session.state === "suspended" || !inCards.has(session.id));
   const search = ended ? { show: "ended" as const } : {};
@@ -50,7 +45,7 @@ function Sessions({ user }: { user: User }) {
           </>
         ) : null}
       </div>
-      <Failure error={create.error ?? codes.error} />
+      <Failure error={create.error ?? codes.error ?? own.error} />
       {cards.length > 0 ? (
         <section className="codes" aria-label="Support codes">
           {cards.map(({ code, session }) => <CodeCard key={session.id} code={code} session={session} />)}
@@ -83,13 +78,6 @@ function Sessions({ user }: { user: User }) {
       />
     </>
   );
-}
-
-/** A code lives a quarter of an hour, and its question a minute. */
-const LONGEST_CARD = 20 * 60_000;
-
-function isYoung(code: Code, now: number): boolean {
-  return code.status === "waiting" || now - Date.parse(code.created_at) < LONGEST_CARD;
 }
 
 /** Ends before anybody was let in, of which the technician has to hear. */

@@ -1,8 +1,9 @@
 // Personal access tokens: what scripts log in with.
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState, type FormEvent } from "react";
 
 import { answer, api, type AccessToken, type User, type Permission } from "../api/client";
+import { useAsk } from "../ui/ask";
 import { Ago, Failure, Waiting } from "../ui/parts";
 import { GRANTABLE, GRANTS } from "./grants";
 
@@ -12,14 +13,22 @@ export function Tokens({ user }: { user: User }) {
   const queries = useQueryClient();
   const [making, setMaking] = useState(false);
   const [secret, setSecret] = useState("");
-  const tokens = useQuery({ queryKey: ["tokens"], queryFn: () => answer(api.GET("/api/tokens", { params: { query: { limit: 200 } } })) });
+  const tokens = useInfiniteQuery({
+    queryKey: ["tokens"],
+    queryFn: ({ pageParam: after }) => answer(api.GET("/api/tokens", { params: { query: { after } } })),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next,
+  });
+  const items = tokens.data?.pages.flatMap((page) => page.items) ?? [];
   const changed = () => void queries.invalidateQueries({ queryKey: ["tokens"] });
   const revoke = useMutation({
     mutationFn: (token: AccessToken) => answer(api.DELETE("/api/tokens/{id}", { params: { path: { id: token.id } } })),
     onSettled: changed,
   });
-  const confirmRevoke = (token: AccessToken) => {
-    if (confirm(`Revoke “${token.name}”? Whatever uses it stops working at once.`)) revoke.mutate(token);
+  const { ask, question } = useAsk();
+  const askRevoke = async (token: AccessToken) => {
+    const title = <>Revoke “<bdi>{token.name}</bdi>”?</>;
+    if (await ask({ title, ends: "Whatever uses it stops working at once.", verb: "Revoke token" })) revoke.mutate(token);
   };
   const made = (text: string) => {
     setSecret(text);
@@ -33,24 +42,32 @@ export function Tokens({ user }: { user: User }) {
       {secret ? <Secret text={secret} done={() => setSecret("")} /> : null}
       <Failure error={tokens.error ?? revoke.error} />
       {tokens.isPending ? <Waiting>Loading</Waiting> : null}
-      {tokens.data && tokens.data.items.length > 0 ? (
+      {items.length > 0 ? (
         <ul className="tokens">
-          {tokens.data.items.map((token) => (
+          {items.map((token) => (
             <li key={token.id}>
               <div>
                 <strong><bdi>{token.name}</bdi></strong>
                 <div className="sub">{token.scopes.map((scope) => GRANTS[scope] ?? scope).join(", ")}</div>
                 <div className="sub"><Life token={token} /></div>
               </div>
-              <button className="button danger" aria-label={`Revoke ${token.name}`} onClick={() => confirmRevoke(token)} disabled={revoke.isPending}>Revoke</button>
+              <button className="button danger" aria-label={`Revoke ${token.name}`} onClick={() => void askRevoke(token)} disabled={revoke.isPending}>Revoke</button>
             </li>
           ))}
         </ul>
       ) : null}
-      {tokens.data?.items.length === 0 && !making ? <p>You have none.</p> : null}
+      {tokens.hasNextPage ? (
+        <div className="row">
+          <button className="button" onClick={() => void tokens.fetchNextPage()} disabled={tokens.isFetchingNextPage}>
+            {tokens.isFetchingNextPage ? "Loading…" : "Show older tokens"}
+          </button>
+        </div>
+      ) : null}
+      {tokens.data && items.length === 0 && !making ? <p>You have none.</p> : null}
       {making ? <NewToken user={user} made={made} cancel={() => setMaking(false)} /> : (
         <div className="row"><button className="button" onClick={() => setMaking(true)}>New token</button></div>
       )}
+      {question}
     </section>
   );
 }

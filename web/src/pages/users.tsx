@@ -4,21 +4,13 @@ import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { UserPlus } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 
-import { answer, api, type User } from "../api/client";
-import { useUsers } from "../api/queries";
+import { answer, api, type Role, type User } from "../api/client";
+import { useUsers, type UserFilter } from "../api/queries";
+import { useAsk } from "../ui/ask";
 import { Ago, Failure, Pager, useTitle, Waiting } from "../ui/parts";
 import { Shell } from "../ui/shell";
 import { ROLES } from "./roles";
 import { UserForm, type UserValues } from "./user-form";
-
-/** Rows on one page. */
-const ROWS = 50;
-
-export interface UsersSearch {
-  q?: string;
-  /** The first row that is shown. */
-  from?: number;
-}
 
 export function UsersPage() {
   return <Shell>{(user) => <Users me={user} />}</Shell>;
@@ -28,20 +20,19 @@ function Users({ me }: { me: User }) {
   useTitle("Users · GuruConnect");
   const queries = useQueryClient();
   const [editing, setEditing] = useState<User | "new" | null>(null);
-  const users = useUsers(true);
-  const { q = "", from = 0 } = useSearch({ from: "/users" });
+  const search = useSearch({ from: "/users" });
+  const users = useUsers(search);
+  const { after, ...filters } = search;
+  const { q = "", role, enabled } = filters;
+  const filtered = Object.keys(filters).length > 0;
   // The field is the hand's; the address follows it, and leads only from elsewhere.
   const [typed, setTyped] = useState(q);
   useEffect(() => {
     if (document.activeElement?.id !== "find-user") setTyped(q);
   }, [q]);
   const navigate = useNavigate({ from: "/users" });
-  const words = q.toLowerCase().split(/\s+/).filter(Boolean);
-  const found = (users.data ?? []).filter((user) => {
-    const text = `${user.display_name} ${user.username} ${ROLES[user.role] ?? user.role} ${user.enabled ? "" : "disabled"}`.toLowerCase();
-    return words.every((word) => text.includes(word));
-  });
-  const shown = found.slice(from, from + ROWS);
+  const set = (change: UserFilter) => void navigate({ search: (before) => ({ ...before, ...change, after: undefined }), replace: true });
+  const shown = users.data?.items ?? [];
   // Where the form was opened from: the keyboard goes back there.
   const opener = useRef<HTMLElement | null>(null);
   const changed = () => void queries.invalidateQueries({ queryKey: ["users"] });
@@ -65,13 +56,16 @@ function Users({ me }: { me: User }) {
     mutationFn: (user: User) => answer(api.DELETE("/api/users/{id}", { params: { path: { id: user.id } } })),
     onSettled: changed,
   });
-  const toggle = (user: User) => {
-    const ends = `Disable ${user.display_name}? Their logins end, and they leave every session that they are in.`;
-    if (!user.enabled || confirm(ends)) enable.mutate({ user, enabled: !user.enabled });
+  const { ask, question } = useAsk();
+  const toggle = async (user: User) => {
+    const title = <>Disable <bdi>{user.display_name}</bdi>?</>;
+    const ends = "Their logins end, and they leave every session that they are in.";
+    if (!user.enabled || (await ask({ title, ends, verb: "Disable" }))) enable.mutate({ user, enabled: !user.enabled });
   };
-  const confirmRemove = (user: User) => {
-    const ends = `Remove ${user.display_name}? Their logins end. What they did stays in the audit trail.`;
-    if (confirm(ends)) remove.mutate(user);
+  const askRemove = async (user: User) => {
+    const title = <>Remove <bdi>{user.display_name}</bdi>?</>;
+    const ends = "Their logins end, and they leave every session that they are in. What they did stays in the audit trail.";
+    if (await ask({ title, ends, verb: "Remove" })) remove.mutate(user);
   };
   const open = (user: User | "new") => {
     save.reset();
@@ -100,21 +94,36 @@ function Users({ me }: { me: User }) {
         />
       ) : null}
       {users.isPending ? <Waiting>Loading</Waiting> : null}
-      {users.data && (users.data.length > 1 || q) ? (
+      {shown.length > 1 || filtered || after ? (
         <form className="filters" role="search" onSubmit={(event) => event.preventDefault()}>
           <div className="field">
             <label htmlFor="find-user">Find</label>
             <input
-              id="find-user" type="search" value={typed} placeholder="Name, user name, role" autoComplete="off" spellCheck={false}
-              onChange={(e) => { setTyped(e.target.value); void navigate({ search: { q: e.target.value || undefined }, replace: true }); }}
+              id="find-user" type="search" value={typed} placeholder="Name or user name" autoComplete="off" spellCheck={false}
+              onChange={(e) => { setTyped(e.target.value); set({ q: e.target.value || undefined }); }}
             />
           </div>
-          <span className="hint" role="status">{counted(found.length, from, users.data.length)}</span>
+          <div className="field">
+            <label htmlFor="role">Role</label>
+            <select id="role" value={role ?? ""} onChange={(e) => set({ role: (e.target.value || undefined) as Role | undefined })}>
+              <option value="">All</option>
+              {Object.entries(ROLES).map(([name, words]) => <option key={name} value={name}>{words}</option>)}
+            </select>
+          </div>
+          <div className="field">
+            <label htmlFor="enabled">State</label>
+            <select id="enabled" value={String(enabled ?? "")} onChange={(e) => set({ enabled: e.target.value ? e.target.value === "true" : undefined })}>
+              <option value="">All</option>
+              <option value="true">Enabled</option>
+              <option value="false">Disabled</option>
+            </select>
+          </div>
+          {users.data && !users.isPlaceholderData ? <span className="hint" role="status">{counted(shown.length, search, users.data.next !== null)}</span> : null}
         </form>
       ) : null}
       {users.data && shown.length === 0 ? (
         <div className="table-wrap empty">
-          <p>Nobody fits “<bdi>{q}</bdi>”.</p>
+          <p>{filtered ? "Nobody fits this search." : "Nobody comes after them."}</p>
           <Link to="/users" search={{}} className="button">Show all</Link>
         </div>
       ) : null}
@@ -135,8 +144,8 @@ function Users({ me }: { me: User }) {
                     <button className="button" aria-label={`Change ${user.display_name}`} onClick={() => open(user)}>Change</button>
                     {user.id === me.id ? null : (
                       <>
-                        <button className="button" aria-label={`${user.enabled ? "Disable" : "Enable"} ${user.display_name}`} onClick={() => toggle(user)} disabled={enable.isPending}>{user.enabled ? "Disable" : "Enable"}</button>
-                        <button className="button danger" aria-label={`Remove ${user.display_name}`} onClick={() => confirmRemove(user)} disabled={remove.isPending}>Remove</button>
+                        <button className="button" aria-label={`${user.enabled ? "Disable" : "Enable"} ${user.display_name}`} onClick={() => void toggle(user)} disabled={enable.isPending}>{user.enabled ? "Disable" : "Enable"}</button>
+                        <button className="button danger" aria-label={`Remove ${user.display_name}`} onClick={() => void askRemove(user)} disabled={remove.isPending}>Remove</button>
                       </>
                     )}
                   </td>
@@ -147,16 +156,18 @@ function Users({ me }: { me: User }) {
         </div>
       ) : null}
       <Pager
-        busy={false}
-        newest={from > 0 ? <Link to="/users" search={{ q: q || undefined, from: Math.max(0, from - ROWS) || undefined }} className="button">Back</Link> : null}
-        older={from + ROWS < found.length ? <Link to="/users" search={{ q: q || undefined, from: from + ROWS }} className="button">More</Link> : null}
+        busy={users.isPlaceholderData}
+        newest={after ? <Link to="/users" search={filters} className="button">First</Link> : null}
+        older={users.data?.next ? <Link to="/users" search={{ ...filters, after: users.data.next }} className="button">More</Link> : null}
       />
+      {question}
     </>
   );
 }
 
-/** How many there are, and which of them are shown. */
-function counted(found: number, from: number, all: number): string {
-  const which = found > ROWS ? `${from + 1} to ${Math.min(from + ROWS, found)} of ` : "";
-  return found < all ? `${which}${found} found` : `${which}${all} users`;
+/** How many there are, as far as it is known. */
+function counted(shown: number, { after, ...filters }: UserFilter, more: boolean): string {
+  if (after) return more ? "" : "The last of them";
+  const what = Object.keys(filters).length > 0 ? "found" : "users";
+  return more ? `More than ${shown} ${what}` : `${shown} ${what}`;
 }

@@ -3,7 +3,7 @@ import { Link, useParams } from "@tanstack/react-router";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 
 import { ApiFailure } from "../api/client";
-import { useEvents, useMe, useSession, useSessions } from "../api/queries";
+import { useEvents, useMe, useSession, useSessionsOf } from "../api/queries";
 import { useArrivals } from "../pages/arrivals";
 import { useTitle } from "../ui/parts";
 import { Bar } from "./bar";
@@ -29,11 +29,8 @@ export function ViewerPage() {
   const me = useMe();
   useEvents(me.isSuccess);
   const session = useSession(id);
-  const open = useSessions("open");
-  const mine = useMemo(
-    () => open.data?.items.filter((other) => other.created_by === me.data?.id && other.id !== id) ?? [],
-    [open.data, me.data, id],
-  );
+  const own = useSessionsOf(me.data?.id);
+  const mine = useMemo(() => own.data?.items.filter((other) => other.state !== "ended" && other.id !== id) ?? [], [own.data, id]);
   const arrivals = useArrivals(mine);
   useTitle(`${arrivals}${state.machine || "Session"} · GuruConnect`);
   const inControl = isInControl(state);
