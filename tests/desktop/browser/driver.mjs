@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { appendFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
-import { axe, by_keyboard, COLOURS, crooked, SIZES } from "./looks.mjs";
+import { axe, by_keyboard, COLOURS, crooked, PHONE, SIZES } from "./looks.mjs";
 
 const require = createRequire(process.env.GC_WEB + "/package.json");
 const { chromium } = require("playwright-core");
@@ -63,7 +63,11 @@ function watch(target) {
     said(`error: ${error}`);
     faults.push({ text: String(error), url: "" });
   });
-  target.on("dialog", (dialog) => void dialog.accept());
+  // The pages ask by questions of their own.
+  target.on("dialog", (dialog) => {
+    faults.push({ text: `a dialog of the browser: ${dialog.message()}`, url: target.url() });
+    void dialog.dismiss();
+  });
 }
 watch(page);
 
@@ -95,16 +99,17 @@ function complaints(lost) {
 }
 
 /** The page in every theme and size, with a picture of each where a folder is
- * named; what is wrong with it, in words. */
+ * named; what is wrong with it, in words. Questions are looked at on a phone too. */
 async function look(name, lost) {
   const found = [];
-  for (const size of SIZES) {
+  const sizes = (await page.locator("dialog.ask").count()) > 0 ? [...SIZES, PHONE] : SIZES;
+  for (const size of sizes) {
     await page.setViewportSize(size);
     for (const colorScheme of COLOURS) {
       await page.emulateMedia({ colorScheme });
       // As drawn, after whatever the new size brings.
       await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
-      const here = [...(size === SIZES[0] ? await axe(page) : []), ...(await page.evaluate(crooked))];
+      const here = [...(size !== SIZES[1] ? await axe(page) : []), ...(await page.evaluate(crooked))];
       found.push(...here.map((words) => `${name}, ${size.width}, ${colorScheme}: ${words}`));
       if (shots) await page.screenshot({ path: `${shots}/${name}-${size.width}-${colorScheme}.png` });
     }
@@ -147,6 +152,13 @@ const commands = {
   async theme({ scheme }) { await page.emulateMedia({ colorScheme: scheme }); return true; },
   async fill({ label, text }) { await page.getByLabel(label, { exact: true }).fill(text); return true; },
   async click_button({ name }) { await page.getByRole("button", { name, exact: true }).first().click(); return true; },
+  // Questions of the page, before something ends.
+  async answer({ button }) {
+    const question = page.locator("dialog.ask");
+    await question.getByRole("button", { name: button, exact: true }).click();
+    await question.waitFor({ state: "detached" });
+    return true;
+  },
   async click_link({ name }) { await page.getByRole("link", { name, exact: true }).first().click(); return true; },
   async choose({ selector, option }) { await page.locator(selector).first().selectOption({ label: option }); return true; },
   // Tabs: commands go to the one that was opened or shown last.

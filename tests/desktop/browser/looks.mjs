@@ -5,6 +5,7 @@ const require = createRequire(process.env.GC_WEB + "/package.json");
 
 /** Sizes and colours in which every page is looked at. */
 export const SIZES = [{ width: 1280, height: 720 }, { width: 1920, height: 1080 }];
+export const PHONE = { width: 390, height: 844 };
 export const COLOURS = ["light", "dark"];
 
 /** What axe finds, in words. */

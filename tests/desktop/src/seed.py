@@ -39,10 +39,10 @@ admin, admin_name, password = base.execute("SELECT id, display_name, password_ha
 users = []
 for number in range(wish["users"]):
     at = NOW - (wish["users"] - number) * DAY // 4
-    name = f"user.{number:04}"
+    name, called = f"user.{number:04}", names[number % len(names)]
     users.append({
         "id": ordered(at), "tenant_id": TENANT, "username": name, "username_key": name,
-        "display_name": names[number % len(names)], "role": ["operator", "viewer", "admin", "end_user"][number % 4],
+        "search_key": f"{name}\n{called}".lower(), "display_name": called, "role": ["operator", "viewer", "admin", "end_user"][number % 4],
         "password_hash": password, "enabled": number % 7 != 3, "must_change_password": number % 11 == 5,
         "created_at": at, "last_login_at": None if number % 5 == 1 else at + DAY // 8,
     })

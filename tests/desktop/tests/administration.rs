@@ -50,6 +50,7 @@ fn users_come_change_and_go() -> Result<()> {
     let her = Technician { username: "grace".into(), password: "nanosecond of wire 11.8".into() };
     server.login(&her)?;
     browser.run("click_button", json!({ "name": "Disable Grace Hopper" }))?;
+    browser.run("answer", json!({ "button": "Disable" }))?;
     browser.run("wait_selector", json!({ "selector": "td:has-text('Disabled')" }))?;
     ensure!(server.login(&her).is_err(), "a disabled user logs in");
     browser.run("click_button", json!({ "name": "Enable Grace Hopper" }))?;
@@ -69,7 +70,15 @@ fn users_come_change_and_go() -> Result<()> {
     browser.run("wait_text", json!({ "text": "Somebody has this user name already" }))?;
     browser.run("click_button", json!({ "name": "Cancel" }))?;
 
+    // Whoever thinks again has removed nobody.
     browser.run("click_button", json!({ "name": "Remove Grace Hopper" }))?;
+    browser.run("answer", json!({ "button": "Cancel" }))?;
+    browser.run("click_button", json!({ "name": "Remove Grace Hopper" }))?;
+    browser.run("press", json!({ "key": "Escape" }))?;
+    browser.run("wait_gone", json!({ "selector": "dialog" }))?;
+    server.login(&her)?;
+    browser.run("click_button", json!({ "name": "Remove Grace Hopper" }))?;
+    browser.run("answer", json!({ "button": "Remove" }))?;
     browser.run("wait_gone", json!({ "selector": "tr:has-text('Grace Hopper')" }))?;
     ensure!(server.login(&her).is_err(), "a removed user logs in");
 
@@ -212,12 +221,14 @@ fn sessions_are_removed_one_and_many() -> Result<()> {
     };
     rows(3)?;
     browser.run("click_selector", json!({ "selector": "tbody tr:first-child button:has-text('Remove')" }))?;
+    browser.run("answer", json!({ "button": "Remove" }))?;
     rows(2)?;
     browser.run("click_selector", json!({ "selector": "thead input" }))?;
     browser.run("wait_text", json!({ "text": "2 chosen" }))?;
     picture(&browser, "sessions-chosen")?;
     axe(&browser)?;
     browser.run("click_button", json!({ "name": "Remove them" }))?;
+    browser.run("answer", json!({ "button": "Remove" }))?;
     browser.run("wait_text", json!({ "text": "No past sessions yet" }))?;
     let past = server.get("/api/sessions?state=ended", &login)?;
     ensure!(past["items"] == json!([]), "{past}");
@@ -302,6 +313,7 @@ fn a_token_is_made_used_and_revoked() -> Result<()> {
     picture(&browser, "tokens")?;
     axe(&browser)?;
     browser.run("click_button", json!({ "name": "Revoke Nightly report" }))?;
+    browser.run("answer", json!({ "button": "Revoke token" }))?;
     browser.run("wait_text", json!({ "text": "You have none" }))?;
     ensure!(server.get("/api/audit", &secret).is_err(), "a revoked token reads");
     Ok(())

@@ -157,6 +157,41 @@ fn the_browser_is_frozen() -> Result<()> {
 }
 
 #[test]
+fn a_question_is_asked() -> Result<()> {
+    let stage = Stage::open()?;
+    let browser = &stage.browser;
+    let typed_beside = || -> Result<()> {
+        browser.run("hand_type", json!({ "text": "unsent" }))?;
+        browser.run("press", json!({ "key": "Tab" })).map(drop)
+    };
+    let focused = |selector: &str| -> Result<()> {
+        browser.run("wait_gone", json!({ "selector": "dialog" }))?;
+        browser.run("wait_selector", json!({ "selector": format!("{selector}:focus") })).map(drop)
+    };
+    stage.hold()?;
+    // What had the focus before a click, had it until now.
+    browser.run("evaluate", json!({ "script": "document.querySelector('.viewer-bar .danger').click(), true" }))?;
+    browser.run("wait_selector", json!({ "selector": "dialog[open] button:focus" }))?;
+    stage.await_up()?;
+    typed_beside()?;
+    browser.run("press", json!({ "key": "Escape" }))?;
+    focused(".keys")?;
+    stage.is_live("after Escape")?;
+
+    browser.run("click_button", json!({ "name": "End" }))?;
+    typed_beside()?;
+    browser.run("answer", json!({ "button": "Cancel" }))?;
+    focused(".viewer-bar .danger")?;
+    stage.is_live("after Cancel")?;
+    let text = std::fs::read_to_string(stage.server.folder().join("typed.txt"))?;
+    ensure!(!text.contains("unsent"), "what was typed at the question came through: {text:?}");
+
+    browser.run("click_button", json!({ "name": "End" }))?;
+    browser.run("answer", json!({ "button": "End session" }))?;
+    stage.server.await_state(&stage.login, &stage.session, "ended").map(drop)
+}
+
+#[test]
 fn the_viewers_line_is_cut() -> Result<()> {
     let stage = Stage::open()?;
     stage.hold()?;

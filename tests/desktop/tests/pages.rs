@@ -90,6 +90,24 @@ impl Walk {
         Ok(())
     }
 
+    /// What a button asks first: looked at, gone around, and given up by Escape;
+    /// the button has the focus again.
+    fn asks(&self, button: &str, name: &str) -> Result<()> {
+        self.press(button)?;
+        self.wait("dialog.ask[open] button:focus:has-text('Cancel')")?;
+        self.look(name)?;
+        self.tab(name)?;
+        self.run("press", json!({ "key": "Control+k" }))?;
+        let open = self.run("count", json!({ "selector": "dialog[open]" }))?;
+        ensure!(open == json!(1), "{name}: another dialog lies over it");
+        self.run("press", json!({ "key": "Escape" }))?;
+        self.run("wait_gone", json!({ "selector": "dialog" }))?;
+        let script = "document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText.trim()";
+        let now = self.run("evaluate", json!({ "script": script }))?;
+        ensure!(now == json!(button), "{name}: then the focus is at {now}");
+        Ok(())
+    }
+
     fn log_in(&self, url: &str, who: &Technician) -> Result<()> {
         self.goto(&format!("{url}/login"))?;
         self.fill("User name", &who.username)?;
@@ -308,6 +326,7 @@ fn a_technician_and_a_person() -> Result<()> {
         walk.look(&format!("viewer-{name}"))?;
         walk.run("click_selector", json!({ "selector": format!("summary[title='{menu}']") }))?;
     }
+    walk.asks("End", "viewer-end")?;
     walk.run("click_selector", json!({ "selector": "button[title='Chat with the person']" }))?;
     walk.look("viewer-chat-empty")?;
     walk.run("type", json!({ "text": "Good morning. I look at the printer now.\n" }))?;
@@ -327,6 +346,7 @@ fn a_technician_and_a_person() -> Result<()> {
     at_list.wait(".state.live")?;
     at_list.look("sessions-live")?;
     at_list.tab("sessions-live")?;
+    at_list.asks("End", "sessions-end")?;
 
     // The server is away: the viewer, and the pages.
     server.kill()?;
@@ -402,6 +422,8 @@ fn an_administrator() -> Result<()> {
     walk.press("Save")?;
     walk.press("Change Another Ada")?;
     walk.look("users-change")?;
+    walk.asks("Disable Another Ada", "users-disable")?;
+    walk.asks("Remove Another Ada", "users-remove")?;
 
     walk.link("Settings")?;
     walk.text("What people read")?;
@@ -416,6 +438,9 @@ fn an_administrator() -> Result<()> {
     walk.press("Save")?;
     walk.text("It holds from now on")?;
     walk.look("settings-saved")?;
+    walk.fill("Public address", "https://help.example.com")?;
+    walk.asks("Save", "settings-address")?;
+    walk.press("Discard")?;
 
     walk.link("Ada Lovelace")?;
     walk.text("You have none")?;
@@ -434,6 +459,7 @@ fn an_administrator() -> Result<()> {
     walk.text("it is not shown again")?;
     walk.look("token-made")?;
     walk.press("I have kept it")?;
+    walk.asks("Revoke Nightly report", "token-revoke")?;
     walk.press("Set up an authenticator")?;
     walk.wait("svg.picture")?;
     walk.look("factor")?;
@@ -450,6 +476,8 @@ fn an_administrator() -> Result<()> {
     walk.look("factor-recovery")?;
     walk.press("I have kept them")?;
     walk.look("factor-on")?;
+    walk.fill("Your password", &server.admin.password)?;
+    walk.asks("Remove second factor", "factor-remove")?;
     walk.press("Log out")?;
     walk.text("Got a support code")?;
     walk.log_in(&server.url, &server.admin)?;
@@ -494,6 +522,7 @@ fn ten_thousand_rows_and_names_of_all_kinds() -> Result<()> {
     walk.run("click_selector", json!({ "selector": "thead input" }))?;
     walk.text("50 chosen")?;
     walk.look("sessions-many-chosen")?;
+    walk.asks("Remove them", "sessions-remove")?;
     walk.link("Past")?;
     walk.wait("tr:has-text('Ended by the person')")?;
     walk.look("sessions-past-many")?;
@@ -522,20 +551,30 @@ fn ten_thousand_rows_and_names_of_all_kinds() -> Result<()> {
     walk.run("wait_gone", json!({ "selector": "[aria-busy=true]" }))?;
     walk.look("audit-many-older")?;
     walk.link("Users")?;
-    walk.text("1 to 50 of 401 users")?;
+    walk.text("More than 50 users")?;
     walk.look("users-many")?;
     walk.tab("users-many")?;
+    let first = walk.run("text", json!({ "selector": "tbody" }))?;
     walk.link("More")?;
-    walk.text("51 to 100 of 401 users")?;
-    walk.fill("Find", "zoë watcher")?;
+    walk.wait("a:has-text('First')")?;
+    walk.run("wait_gone", json!({ "selector": "[aria-busy=true]" }))?;
+    ensure!(walk.run("text", json!({ "selector": "tbody" }))? != first, "the next page is the first");
+    walk.look("users-more")?;
+    // A search begins at the first page, and has its address.
+    walk.fill("Find", "zoë")?;
+    walk.text("33 found")?;
+    walk.run("choose", json!({ "selector": "#role", "option": "Watcher" }))?;
+    walk.run("reload", json!({}))?;
     walk.text("33 found")?;
     walk.look("users-found")?;
-    walk.fill("Find", "nobody at all")?;
-    walk.text("Nobody fits")?;
+    walk.run("choose", json!({ "selector": "#role", "option": "Technician" }))?;
+    walk.text("Nobody fits this search")?;
     walk.look("users-found-none")?;
     walk.link("Ada Lovelace")?;
     walk.wait(".tokens li")?;
     walk.look("account-many")?;
+    walk.press("Show older tokens")?;
+    walk.wait(".tokens li:nth-child(60):last-child")?;
 
     // No name has become a part of a page, and no list is longer than the eye.
     for path in ["/", "/?show=ended", "/users", "/audit", "/account"] {
