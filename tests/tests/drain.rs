@@ -1,12 +1,10 @@
 //! Stopping: everybody is told, everything is written down, and nobody waits
-//! longer than they have to. And two servers where there is room for one.
+//! longer than they have to.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use gc_tests::{Body, FakeAgent, Knock, PrivatePostgres, Process, await_body, soon};
-use serde_json::Value;
+use gc_tests::{Body, FakeAgent, Knock, Process, await_body, soon};
 
 /// What the specification gives a shutdown.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -105,41 +103,6 @@ async fn asked_twice_it_ends_at_once() -> Result<()> {
         ensure!(status.code() == Some(i32::from(twice)), "{status:?}");
         ensure!(!twice || begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
         drop(silent);
-    }
-    Ok(())
-}
-
-/// A second server on this folder; what it says.
-fn second(server: &Process, options: &[&str]) -> Result<(Option<i32>, String)> {
-    let output = Command::new(gc_tests::program()?)
-        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-        .arg(server.data())
-        .args(options)
-        .output()?;
-    Ok((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
-}
-
-#[tokio::test]
-async fn one_folder_has_one_server() -> Result<()> {
-    let database = PrivatePostgres::start()?;
-    // A URL in a file, as secrets come in containers.
-    let file = tempfile::NamedTempFile::new()?;
-    std::fs::write(file.path(), format!("{}\n", database.url()))?;
-    let by_file = ["--database-url-file", file.path().to_str().context("no readable name")?];
-    for mut server in [Process::start().await?, Process::start_with_database(&database.url()).await?] {
-        let (session, mut agent) = server.live("control").await?;
-        for options in [&by_file[..], &[]] {
-            let (code, said) = second(&server, options)?;
-            ensure!(code == Some(1) && said.contains("another server runs on"), "{code:?}: {said}");
-            ensure!(said.contains(&server.data().display().to_string()), "it does not say where: {said}");
-        }
-        agent.settle(1).await?;
-        server.state(&session, "live").await?;
-        // A dead server holds no folder.
-        server.kill()?;
-        server.start_again()?;
-        let rows: Value = server.admin.http.get("/api/sessions").await?.expect(200)?;
-        ensure!(rows["items"][0]["id"] == session.as_str(), "{rows}");
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The server from outside, by its sockets alone. One program: linking one for
 //! each file costs more than running them.
 
+mod alone;
 mod api;
 mod attempts;
 mod audit;

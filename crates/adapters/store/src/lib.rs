@@ -15,6 +15,7 @@ mod migration;
 mod model;
 mod open;
 mod second_factor;
+mod server_lock;
 mod sessions;
 mod settings;
 pub mod tenancy;
@@ -30,6 +31,7 @@ pub use entity::{code::Model as CodeRow, session::Model as SessionRow, user::Mod
 pub use model::{ConsentState, Page, SessionFilter, Source, Status};
 pub use open::Store;
 pub use second_factor::Factor;
+pub use server_lock::{HeldBy, ServerLock};
 pub use sessions::SessionChange;
 pub use tokens::LoginToken;
 pub use user_list::UserFilter;

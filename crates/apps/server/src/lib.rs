@@ -5,6 +5,7 @@
 //! `gc-protocol`; the code here moves bytes and writes rows.
 
 mod address;
+mod alone;
 mod api;
 mod app;
 mod auth;

@@ -245,7 +245,7 @@ async fn serve(options: Serve) -> Result<()> {
         Some(Certificate::SelfMade) => "self-made: browsers warn of it (--tls-self-made)".to_owned(),
     };
     let clients = config.clients.as_ref().map_or_else(|| "none".to_owned(), |folder| folder.display().to_string());
-    let running = start(config, Clock::system()).await?;
+    let mut running = start(config, Clock::system()).await?;
     say(&format!("data: {data} (--data)"))?;
     say(&format!("certificate: {tls}"))?;
     say(&format!("database: {database} (DATABASE_URL, --database-url-file, --database-url)"))?;
@@ -254,7 +254,10 @@ async fn serve(options: Serve) -> Result<()> {
         say(&format!("setup: {}", setup.expose()))?;
     }
     say(&format!("ready: {}", running.url))?;
-    ended().await;
+    tokio::select! {
+        () = ended() => {}
+        by_itself = running.ended() => return by_itself,
+    }
     tokio::select! {
         () = running.stop() => Ok(()),
         // Whoever asks twice does not want to wait.

@@ -1,11 +1,11 @@
 //! Starting, running and stopping.
 
-use std::fs::TryLockError;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use gc_access::Secret;
 use gc_protocol::limits;
 use gc_session::EndReason;
@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::alone::Alone;
 use crate::app::App;
 use crate::auth::limits::Limits;
 use crate::auth::sealed::Sealer;
@@ -33,8 +34,8 @@ use crate::{api, keys, listen};
 
 /// The embedded database in the data folder.
 pub(crate) const DATABASE: &str = "guruconnect.sqlite";
-/// Whoever holds it is the folder's server. Its dot keeps it out of back-ups.
-const LOCK: &str = ".lock";
+/// What is said where PostgreSQL does not let us in.
+pub(crate) const NO_POSTGRES: &str = "PostgreSQL cannot be opened";
 /// How often old codes and logins are looked for.
 const SWEEP: Duration = Duration::from_secs(5);
 /// What is due so much later than anything lives is of another clock. Less may
@@ -53,7 +54,7 @@ pub struct Running {
     /// The set-up link, while there is no administrator.
     pub setup: Option<Secret>,
     shutdown: CancellationToken,
-    task: JoinHandle<()>,
+    task: JoinHandle<Result<()>>,
 }
 
 impl Running {
@@ -63,6 +64,14 @@ impl Running {
         // It ends by itself within its own deadline.
         let _: Result<_, _> = self.task.await;
     }
+
+    /// Wait until it has ended by itself: peers are told, records written.
+    ///
+    /// # Errors
+    /// Why it did.
+    pub async fn ended(&mut self) -> Result<()> {
+        (&mut self.task).await?
+    }
 }
 
 /// Start a server.
@@ -70,7 +79,7 @@ impl Running {
 /// # Errors
 /// When its data, keys, database or address cannot be had.
 pub async fn start(config: Config, clock: Clock) -> Result<Running> {
-    let alone = take_folder(&config.data)?;
+    let mut alone = Alone::take(&config).await?;
     listen::raise_file_limit();
     let store = open_store(&config).await?;
     let identity = keys::load_or_create(&config.data, "identity.key")?;
@@ -113,9 +122,18 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
     if let Some(tls) = tls.clone() {
         tokio::spawn(tls.renew(app.clone()));
     }
+    let end = shutdown.clone();
     let task = tokio::spawn(async move {
-        run(app, listener, tls).await;
-        drop(alone);
+        let mut serving = pin!(run(app, listener, tls));
+        tokio::select! {
+            () = &mut serving => Ok(()),
+            error = alone.lost() => {
+                tracing::error!(%error, "shutting down");
+                end.cancel();
+                serving.await;
+                Err(error)
+            }
+        }
     });
     Ok(Running { address, url, setup, shutdown, task })
 }
@@ -123,8 +141,9 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
 /// Bring the database up to date and touch nothing else.
 ///
 /// # Errors
-/// When the database cannot be opened.
+/// When the database cannot be opened, or a server runs on it.
 pub async fn migrate(config: &Config) -> Result<()> {
+    let _alone = Alone::take(config).await?;
     open_store(config).await.map(drop)
 }
 
@@ -147,26 +166,10 @@ fn setup_link(url: &str, token: &Secret) -> Secret {
 async fn open_store(config: &Config) -> Result<Store> {
     prepare_folder(&config.data)?;
     match &config.database_url {
-        Some(url) => Store::open_postgres(url.expose()).await.context("PostgreSQL cannot be opened"),
+        Some(url) => Store::open_postgres(url.expose()).await.context(NO_POSTGRES),
         None => {
             let path = config.data.join(DATABASE);
             Store::open_sqlite(&path).await.with_context(|| format!("cannot open {}", path.display()))
-        }
-    }
-}
-
-/// One server a folder: two would each believe that its memory is the truth.
-/// Held as long as the file is open; the system lets go of what was killed.
-fn take_folder(folder: &std::path::Path) -> Result<std::fs::File> {
-    prepare_folder(folder)?;
-    let lock = keys::private(&folder.join(LOCK))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => {
-            bail!("another server runs on {}: stop it, or choose another folder with --data", folder.display())
-        }
-        Err(TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("{} cannot be taken for this server alone", folder.display()))
         }
     }
 }
