@@ -6,6 +6,7 @@
 
 mod machines;
 mod picture;
+mod requests;
 mod wire;
 
 /// One target: a panic in it is a finding.
@@ -18,6 +19,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("parts", wire::parts),
     ("secrets", wire::secrets),
     ("names", wire::names),
+    ("request", requests::request),
     ("relay_session", machines::relay_session),
     ("agent_session", machines::agent_session),
     ("viewer_session", machines::viewer_session),

@@ -27,6 +27,7 @@ mod settings;
 mod tls;
 mod web;
 
+pub use api::{Reading, read};
 pub use backup::{back_up, restore};
 pub use client_file::fill_anchor;
 pub use config::Config;

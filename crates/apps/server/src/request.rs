@@ -97,7 +97,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Body<T> {
 
 /// A JSON object: by itself a structure would be read from a list as well, its
 /// fields in order.
-struct Object<T>(T);
+pub(crate) struct Object<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {

@@ -115,7 +115,7 @@ pub(crate) struct Filter {
 }
 
 impl Which {
-    fn rows(self, limit: u64) -> Result<AuditFilter, ApiError> {
+    pub(super) fn rows(self, limit: u64) -> Result<AuditFilter, ApiError> {
         let is_name =
             |name: &String| (1..=64).contains(&name.len()) && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'_'));
         if self.event.as_ref().is_some_and(|name| !is_name(name)) {

@@ -10,6 +10,7 @@ mod health;
 mod invitations;
 mod metrics;
 mod password;
+mod reading;
 mod second_factor;
 mod session;
 mod session_list;
@@ -22,6 +23,7 @@ mod viewer_token;
 mod words;
 
 pub(crate) use password::LIFETIME as LOGIN_LIFETIME;
+pub use reading::{Reading, read};
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -138,6 +138,13 @@ fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Give
 }
 
 impl ChangeSettings {
+    /// Whether what is given will do.
+    pub(super) fn fits(self) -> bool {
+        let mut settings = Settings::default();
+        self.apply(&mut settings);
+        settings.checked(true).is_ok()
+    }
+
     /// Put what is given in its place; the names of what that changes come out.
     fn apply(self, settings: &mut Settings) -> Vec<&'static str> {
         let (beginning, mut named) = (Settings::default(), Vec::new());

@@ -151,14 +151,14 @@ impl FromRequestParts<Arc<App>> for Caller {
 }
 
 /// A credential of the API, by its form.
-enum Shown {
+pub(crate) enum Shown {
     /// A login token, and whether it came in a cookie.
     Login(Secret, bool),
     Token(Secret),
 }
 
 /// The credential of a request. Anything that is none by its form is none.
-fn shown(headers: &HeaderMap) -> Option<Shown> {
+pub(crate) fn shown(headers: &HeaderMap) -> Option<Shown> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         let token = value.to_str().ok()?.strip_prefix("Bearer ")?;
         if has_form(token, TOKEN_PREFIX) {
