@@ -1,6 +1,6 @@
 //! What is taken out, and which tests notice.
 
-use super::Rule;
+use super::{Rule, SERVER, UNITS};
 
 const DECISION: &str = "crates/core/access/src/decision.rs";
 const ENVELOPE: &str = "crates/core/protocol/src/envelope.rs";
@@ -20,7 +20,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: "crates/apps/server/src/auth/viewer_token.rs",
         find: r#"(claims.purpose == "viewer" && in_time)"#,
         replace: "in_time",
-        tests: &["-p", "guruconnect-server", "--lib", "only_good_ones"],
+        tests: &[UNITS, "auth::viewer_token::tests::only_good_ones"],
     },
     Rule {
         invariant: 1,
@@ -29,7 +29,7 @@ pub(super) const TABLE: &[Rule] = &[
         find: ".and_then(ResumeSecret::parse).ok_or_else(refused)?;",
         replace: r#".map(|it| it.replacen("lgn_", ResumeSecret::PREFIX, 1)).and_then(|it| ResumeSecret::parse(&it)).ok_or_else(refused)?;
     if !value.contains(ResumeSecret::PREFIX) { return Err(ApiError::forbidden()); }"#,
-        tests: &["-p", "gc-tests", "--test", "server", "credentials::the_whole_matrix"],
+        tests: &[SERVER, "credentials::the_whole_matrix"],
     },
     Rule {
         invariant: 1,
@@ -37,7 +37,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: VIEWER_SOCKET,
         find: "if claims.session_id != session_id || claims.tenant_id",
         replace: "if claims.tenant_id",
-        tests: &["-p", "gc-tests", "--test", "server", "credentials::the_whole_matrix"],
+        tests: &[SERVER, "credentials::the_whole_matrix"],
     },
     Rule {
         invariant: 2,
@@ -45,7 +45,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: DECISION,
         find: "Role::Operator | Role::Viewer => session.is_creator || session.is_invited,",
         replace: "Role::Operator | Role::Viewer => true,",
-        tests: &["-p", "gc-tests", "--test", "server", "oracle::nobody_learns_of_others_sessions"],
+        tests: &[SERVER, "oracle::nobody_learns_of_others_sessions"],
     },
     Rule {
         invariant: 2,
@@ -53,7 +53,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: DECISION,
         find: "Ok(permitted.min(accepted))",
         replace: "Ok(permitted)",
-        tests: &["-p", "gc-tests", "--test", "server", "consent::the_answer_is_a_ceiling_for_everybody"],
+        tests: &[SERVER, "consent::the_answer_is_a_ceiling_for_everybody"],
     },
     Rule {
         invariant: 2,
@@ -61,7 +61,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: VIEWER_SOCKET,
         find: "Ok(mint_access(&caller.permissions, &view).is_ok_and(|access| access >= claims.access))",
         replace: "Ok(true)",
-        tests: &["-p", "gc-tests", "--test", "server", "--", "credentials::", "revocation::"],
+        tests: &[SERVER, "credentials::", "revocation::"],
     },
     Rule {
         invariant: 3,
@@ -69,7 +69,15 @@ pub(super) const TABLE: &[Rule] = &[
         file: ROUTING,
         find: r#"row( 6, "KeyEvent",             NO,      INPUT,   NO,      NO),"#,
         replace: r#"row( 6, "KeyEvent",             NO,      INPUT,   INPUT,   NO),"#,
-        tests: &["-p", "gc-tests", "--test", "server", "view_only::a_watcher_moves_nothing"],
+        tests: &[SERVER, "view_only::who_keeps_trying_is_disconnected"],
+    },
+    Rule {
+        invariant: 3,
+        without: "who does not control moves nothing, whatever the table says",
+        file: VIEWER_SOCKET,
+        find: "if all.controls(self.viewer) {",
+        replace: "if true {",
+        tests: &[SERVER, "control::one_controls_at_a_time"],
     },
     Rule {
         invariant: 3,
@@ -77,7 +85,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: ENVELOPE,
         find: "if usize::try_from(length) != Ok(body) {",
         replace: "if usize::try_from(length).is_ok_and(|length| length > body) {",
-        tests: &["-p", "gc-tests", "--test", "server", "smuggling::"],
+        tests: &[SERVER, "smuggling::"],
     },
     Rule {
         invariant: 3,
@@ -85,7 +93,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: "crates/core/protocol/src/varint.rs",
         find: "let overlong = index > 0 && *byte == 0;",
         replace: "let overlong = false && index > 0 && *byte == 0;",
-        tests: &["-p", "gc-tests", "--test", "server", "smuggling::"],
+        tests: &[SERVER, "smuggling::"],
     },
     Rule {
         invariant: 4,
@@ -93,7 +101,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: DECISION,
         find: "let accepted = session.accepted.ok_or(MintRefusal::ConsentPending)?;",
         replace: "let accepted = session.accepted.unwrap_or(permitted);",
-        tests: &["-p", "gc-tests", "--test", "server", "consent::before_the_answer_nothing_is_visible"],
+        tests: &[SERVER, "consent::before_the_answer_nothing_is_visible"],
     },
     Rule {
         invariant: 4,
@@ -101,7 +109,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: SESSION,
         find: "Verdict { granted: false, ..verdict }",
         replace: "verdict",
-        tests: &["-p", "gc-tests", "--test", "server", "unstored::"],
+        tests: &[SERVER, "unstored::"],
     },
     Rule {
         invariant: 4,
@@ -109,7 +117,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: "crates/core/session/src/relay.rs",
         find: "(Some(ours), Some(theirs)) => Some(ours.min(theirs)),",
         replace: "(Some(ours), Some(_)) => Some(ours),",
-        tests: &["-p", "gc-tests", "--test", "server", "memory"],
+        tests: &[SERVER, "memory"],
     },
     Rule {
         invariant: 5,
@@ -117,7 +125,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: "crates/adapters/store/src/codes.rs",
         find: "Ok(won.then_some(stored.session))",
         replace: "Ok((won || !won).then_some(stored.session))",
-        tests: &["-p", "gc-tests", "--test", "server", "resume::of_two_presenters_one_wins"],
+        tests: &[SERVER, "resume::of_two_presenters_one_wins"],
     },
     Rule {
         invariant: 6,
@@ -125,7 +133,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: SOCKET,
         find: ".max_message_size(most)\n        .max_frame_size(most)",
         replace: ".max_message_size(64 << 20)\n        .max_frame_size(64 << 20)",
-        tests: &["-p", "gc-tests", "--test", "server", "messages_end_at"],
+        tests: &[SERVER, "messages_end_at"],
     },
     Rule {
         invariant: 6,
@@ -133,7 +141,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: "crates/core/session/src/throttle.rs",
         find: "if self.tokens < 1.0 {",
         replace: "if false {",
-        tests: &["-p", "gc-tests", "--test", "server", "limits::moves_are_coalesced_and_transitions_are_not"],
+        tests: &[SERVER, "limits::moves_are_coalesced_and_transitions_are_not"],
     },
     Rule {
         invariant: 6,
@@ -141,7 +149,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: "crates/apps/server/src/connections.rs",
         find: "(own >= MOST_OF_ONE && !is_proxy)",
         replace: "(own >= MOST)",
-        tests: &["-p", "gc-tests", "--test", "server", "slow::a_thousand_half_open_connections_of_one_address"],
+        tests: &[SERVER, "slow::a_thousand_half_open_connections_of_one_address"],
     },
     Rule {
         invariant: 7,
@@ -149,7 +157,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: LIMITS,
         find: "self.check(&self.login, client)",
         replace: "let _ = (&self.login, client);\n        Ok(())",
-        tests: &["-p", "gc-tests", "--test", "server", "attempts::eight_logins_a_minute"],
+        tests: &[SERVER, "attempts::eight_logins_a_minute"],
     },
     Rule {
         invariant: 7,
@@ -157,7 +165,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: LIMITS,
         find: "self.codes_locked.note(client.limit_key(), good, self.clock.now());",
         replace: "let _ = (client, good);",
-        tests: &["-p", "gc-tests", "--test", "server", "attempts::ten_wrong_codes_lock_out_at_both_doors"],
+        tests: &[SERVER, "attempts::ten_wrong_codes_lock_out_at_both_doors"],
     },
     Rule {
         invariant: 7,
@@ -165,7 +173,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: "crates/apps/server/src/address.rs",
         find: "if !is_trusted(address) {\n        return address;\n    }\n    // From",
         replace: "// From",
-        tests: &["-p", "gc-tests", "--test", "server", "attempts::a_forwarded_header_from_anybody_is_ignored"],
+        tests: &[SERVER, "attempts::a_forwarded_header_from_anybody_is_ignored"],
     },
     Rule {
         invariant: 8,
@@ -173,7 +181,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: "crates/apps/server/src/auth/password.rs",
         find: "let _spent = new_hash(&password);",
         replace: "",
-        tests: &["-p", "gc-tests", "--test", "server", "oracle::an_unknown_user_takes_as_long_as_a_known_one"],
+        tests: &[SERVER, "oracle::an_unknown_user_takes_as_long_as_a_known_one"],
     },
     Rule {
         invariant: 9,
@@ -181,7 +189,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: VIEWER_SOCKET,
         find: "if headers.contains_key(header::ORIGIN) && !embedded",
         replace: "if false && !embedded",
-        tests: &["-p", "gc-tests", "--test", "server", "limits::origins_of_viewers_are_checked"],
+        tests: &[SERVER, "limits::origins_of_viewers_are_checked"],
     },
     Rule {
         invariant: 9,
@@ -189,7 +197,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: CALLER,
         find: "if from_cookie && !is_same_origin(parts, app) {",
         replace: "if false && from_cookie && !is_same_origin(parts, app) {",
-        tests: &["-p", "gc-tests", "--test", "server", "refusals::other_sites_cannot_use_the_cookie"],
+        tests: &[SERVER, "refusals::other_sites_cannot_use_the_cookie"],
     },
     Rule {
         invariant: 10,
@@ -197,7 +205,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: "crates/apps/server/src/api/setup.rs",
         find: "let _turn = app.setup.lock().await;\n    if app.store.has_admin().await? {",
         replace: "let _turn = app.setup.lock().await;\n    if false {",
-        tests: &["-p", "gc-tests", "--test", "server", "credentials::set_up_cannot_be_replayed"],
+        tests: &[SERVER, "credentials::set_up_cannot_be_replayed"],
     },
     Rule {
         invariant: 12,
@@ -205,7 +213,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: SESSION,
         find: r#"event: "viewer_joined","#,
         replace: r#"event: "viewer_came","#,
-        tests: &["-p", "gc-tests", "--test", "server", "allowed"],
+        tests: &[SERVER, "allowed"],
     },
     Rule {
         invariant: 13,
@@ -213,7 +221,7 @@ pub(super) const TABLE: &[Rule] = &[
         file: "crates/core/session/src/agent.rs",
         find: "if !controls {",
         replace: "if false && !controls {",
-        tests: &["-p", "gc-session", "--lib", "agent"],
+        tests: &[UNITS, "agent::tests"],
     },
     Rule {
         invariant: 14,
@@ -221,6 +229,6 @@ pub(super) const TABLE: &[Rule] = &[
         file: "crates/apps/server/src/web.rs",
         find: "headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));",
         replace: "let _ = POLICY;",
-        tests: &["-p", "gc-tests", "--test", "server", "refusals::pages_are_hardened"],
+        tests: &[SERVER, "refusals::pages_are_hardened"],
     },
 ];

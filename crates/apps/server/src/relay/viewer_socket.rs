@@ -1,5 +1,6 @@
 //! The viewers' plane: `/ws/viewer`.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -145,6 +146,20 @@ async fn stands(store: &Store, claims: &Claims, now: i64) -> Result<bool, gc_sto
     Ok(mint_access(&caller.permissions, &view).is_ok_and(|access| access >= claims.access))
 }
 
+/// Whether the token is known to stand no longer; a database that cannot be
+/// asked is no reason to send anybody away.
+async fn has_fallen(app: Arc<App>, claims: Claims) -> bool {
+    matches!(stands(&app.store, &claims, app.clock.steady()).await, Ok(false))
+}
+
+/// The answer to what was asked; none where nothing was.
+async fn answer<T>(asked: &mut Option<Pin<Box<dyn Future<Output = T> + Send>>>) -> T {
+    match asked {
+        Some(answer) => answer.await,
+        None => std::future::pending().await,
+    }
+}
+
 async fn serve(app: Arc<App>, socket: WebSocket, claims: Claims, session: Arc<Session>, client: ClientAddress) {
     let _present = Present::new(&app.meters.viewers);
     let (sink, mut stream) = socket.split();
@@ -279,6 +294,9 @@ impl Reader {
         let mut checked = app.clock.now();
         let mut sequence = 0;
         let mut released = false;
+        // Whether the token still stands: the database is asked beside the
+        // reading, so that input never waits for it.
+        let mut asked: Option<Pin<Box<dyn Future<Output = bool> + Send>>> = None;
         loop {
             if self.outbox.is_closed() {
                 return;
@@ -291,6 +309,10 @@ impl Reader {
             let outcome = tokio::select! {
                 // While messages come no timer is set.
                 biased;
+                fallen = answer(&mut asked) => {
+                    asked = None;
+                    if fallen { Err((Ending::CredentialEnded, LOGGED_OUT)) } else { Ok(()) }
+                }
                 message = stream.next() => {
                     silence.heard(app.clock.now());
                     released = false;
@@ -332,9 +354,8 @@ impl Reader {
             }
             if now.saturating_sub(checked) >= RECHECK {
                 checked = now;
-                if matches!(stands(&app.store, &self.claims, app.clock.steady()).await, Ok(false)) {
-                    end(&self.outbox, Ending::CredentialEnded, LOGGED_OUT);
-                    return;
+                if asked.is_none() {
+                    asked = Some(Box::pin(has_fallen(app.clone(), self.claims.clone())));
                 }
             }
         }

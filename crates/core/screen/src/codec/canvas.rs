@@ -42,11 +42,6 @@ impl Canvas {
         (self.size.width as usize).div_ceil(TILE)
     }
 
-    /// Rows of tiles.
-    pub(super) fn rows(&self) -> usize {
-        (self.size.height as usize).div_ceil(TILE)
-    }
-
     /// Pixels from one row to the next.
     pub(super) fn stride(&self) -> usize {
         self.stride
