@@ -9,6 +9,7 @@ pub mod latency;
 pub mod process;
 pub mod rfb;
 pub mod scene;
+pub mod screen;
 pub mod slow;
 pub mod stage;
 pub mod viewer;

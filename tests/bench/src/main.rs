@@ -1,7 +1,7 @@
 //! `bench`: figures of the product beside its peers'. `./run bench` builds and
 //! starts it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -10,9 +10,12 @@ use gc_bench::figures::Rows;
 use gc_bench::latency::Plan;
 use gc_bench::scene::Motion;
 use gc_bench::watcher::Doing;
-use gc_bench::{floor, footprint, latency, scene, slow, watcher};
+use gc_bench::{floor, footprint, latency, scene, screen, slow, watcher};
 
-const USAGE: &str = "usage: bench latency [--samples N] | footprint [--seconds N] | slow [--seconds N]   [--json FILE]";
+const USAGE: &str =
+    "usage: bench screen | latency [--samples N] | footprint [--seconds N] | slow [--seconds N]   [--json FILE]";
+/// Names the folder of recordings.
+const CORPUS: &str = "GC_BENCH_CORPUS";
 
 /// As the bench material says.
 const PLAN: Plan = Plan { warm_up: 10, samples: 500 };
@@ -31,6 +34,10 @@ fn main() -> Result<()> {
     let seconds = option("--seconds").map(|seconds| seconds.parse()).transpose().context(USAGE)?;
     let part = |usual: Duration| seconds.map_or(usual, Duration::from_secs);
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    if words.as_slice() == ["screen"] {
+        let folder = std::env::var_os(CORPUS).with_context(|| format!("{CORPUS} names no folder of recordings"))?;
+        return screen::run(Path::new(&folder), file.as_deref());
+    }
     let mut rows = Rows::into(file.as_deref())?;
     let measured = match words.as_slice() {
         ["latency"] => latency::run(plan, &mut rows),

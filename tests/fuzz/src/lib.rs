@@ -6,6 +6,7 @@
 
 mod machines;
 mod picture;
+#[cfg(feature = "server")]
 mod requests;
 mod wire;
 
@@ -19,6 +20,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("parts", wire::parts),
     ("secrets", wire::secrets),
     ("names", wire::names),
+    #[cfg(feature = "server")]
     ("request", requests::request),
     ("relay_session", machines::relay_session),
     ("agent_session", machines::agent_session),

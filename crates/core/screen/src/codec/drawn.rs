@@ -74,6 +74,12 @@ impl<const SIZE: usize> Table<SIZE> {
         Self(vec![0; SIZE].into_boxed_slice())
     }
 
+    /// Bring all of it near: one after the other is quicker than here and there.
+    fn warm(&self) {
+        let lines = self.0.iter().step_by(16);
+        std::hint::black_box(lines.fold(0_u32, |sum, entry| sum.wrapping_add(*entry)));
+    }
+
     #[inline(always)]
     fn slot(&mut self, hash: u32) -> &mut u32 {
         // The index is below `SIZE`, which is a power of two.
@@ -152,6 +158,13 @@ impl Drawn {
             red: [Bit::default(); 256],
             blue: [Bit::default(); 256],
         }
+    }
+
+    /// Before many pixels: what is remembered was last touched a frame ago.
+    pub(super) fn warm(&self) {
+        self.wide.warm();
+        self.middle.warm();
+        self.narrow.warm();
     }
 
     /// `count` pixels of a line, the first of them at `first`; lines are
@@ -257,15 +270,24 @@ impl Drawn {
         x: usize,
         excluded: Option<u32>,
     ) {
-        let (w, ww, www) = (pixels.get(x - 1), pixels.get(x - 2), pixels.get(x - 3));
-        let (n, nw, ne) = (pixels.get(x - stride), pixels.get(x - stride - 1), pixels.get(x - stride + 1));
-        let (nn, nne, nnw) =
-            (pixels.get(x - 2 * stride), pixels.get(x - 2 * stride + 1), pixels.get(x - 2 * stride - 1));
-        let (nee, nww) = (pixels.get(x - stride + 2), pixels.get(x - stride - 2));
-        let narrow = mix(mix(w.wrapping_mul(0x85eb_ca77), n), nw);
-        let middle = mix(mix(mix(narrow, ne), ww), nn);
-        let wide = mix(mix(mix(mix(mix(middle, nee), nww), www), nne), nnw);
-        let wide = mix(wide, pixels.get(x - 3 * stride));
+        let Some(Around { w, ww, www, n, nw, ne, nee, nww, nn, nne, nnw, nnn }) = Around::of(pixels, stride, x) else {
+            return;
+        };
+        // Sums of products, so that no product waits for another.
+        let sum = |pairs: &[(u32, u32)]| {
+            pairs.iter().fold(0_u32, |sum, (value, key)| sum.wrapping_add(value.wrapping_mul(*key)))
+        };
+        let near = sum(&[(w, 0x85eb_ca77), (n, 0x9e37_79b1), (nw, 0xc2b2_ae3d)]);
+        let further = near.wrapping_add(sum(&[(ne, 0x27d4_eb2f), (ww, 0x1656_67b1), (nn, 0x2545_f491)]));
+        let far = further.wrapping_add(sum(&[
+            (nee, 0x7f4a_7c15),
+            (nww, 0x1ce4_e5b9),
+            (www, 0x94d0_49bb),
+            (nne, 0xbf58_476d),
+            (nnw, 0x1331_11eb),
+            (nnn, 0x165f_35cd),
+        ]));
+        let (narrow, middle, wide) = (spread(near), spread(further), spread(far));
         let (by_wide, sure_wide) = self.wide.look(wide);
         let (by_middle, sure_middle) = self.middle.look(middle);
         let (by_narrow, sure_narrow) = self.narrow.look(narrow);
@@ -366,9 +388,39 @@ impl Drawn {
     }
 }
 
+/// The pixels around one that are known before it: by compass, the more
+/// letters the further away.
+struct Around {
+    w: u32,
+    ww: u32,
+    www: u32,
+    n: u32,
+    nw: u32,
+    ne: u32,
+    nee: u32,
+    nww: u32,
+    nn: u32,
+    nne: u32,
+    nnw: u32,
+    nnn: u32,
+}
+
+impl Around {
+    #[inline(always)]
+    fn of<P: Pixels>(pixels: &P, stride: usize, x: usize) -> Option<Self> {
+        let [www, ww, w] = *pixels.from(x - 3, x).first_chunk()?;
+        let [nww, nw, n, ne, nee] = *pixels.from(x - stride - 2, x - stride + 3).first_chunk()?;
+        let [nnw, nn, nne] = *pixels.from(x - 2 * stride - 1, x - 2 * stride + 2).first_chunk()?;
+        let nnn = pixels.get(x - 3 * stride);
+        Some(Self { w, ww, www, n, nw, ne, nee, nww, nn, nne, nnw, nnn })
+    }
+}
+
+/// Let every bit of a sum have a say in the upper ones.
 #[inline(always)]
-fn mix(hash: u32, value: u32) -> u32 {
-    (hash ^ value).wrapping_mul(0x9e37_79b1) ^ hash >> 15
+fn spread(sum: u32) -> u32 {
+    let mixed = (sum ^ sum >> 15).wrapping_mul(0x2c1b_3c6d);
+    (mixed ^ mixed >> 13).wrapping_mul(0x297a_2d39)
 }
 
 /// How many pixels from the first on have this colour.

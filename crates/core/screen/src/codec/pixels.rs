@@ -9,6 +9,9 @@ use super::pattern::{PERIOD, Pattern, Sides};
 use super::photo::{Photo, Residuals};
 use super::range::Coder;
 
+/// Drawn tiles above which all that is remembered is brought near first.
+const MANY: usize = 20;
+
 /// Every model of pixels.
 #[derive(Debug, Clone)]
 pub(super) struct Models {
@@ -32,6 +35,9 @@ impl Models {
         earlier: &Canvas,
         grid: &mut Grid,
     ) {
+        if grid.tiles.iter().filter(|tile| tile.mode == Mode::Drawn).count() > MANY {
+            self.drawn.warm();
+        }
         let mut from = Earlier { here: vec![0; MARGIN], above: vec![0; MARGIN] };
         for row in grid.part.top..grid.part.bottom {
             self.photos(residuals, pixels, earlier, grid, row);

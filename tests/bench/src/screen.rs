@@ -1,0 +1,144 @@
+//! The codec on recordings of real programs, beside peers: bytes, and time of
+//! one core, in one run.
+
+mod corpus;
+mod film;
+mod ours;
+mod zstd_rows;
+
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use rustix::time::{ClockId, clock_gettime};
+use serde_json::{Value, json};
+
+use corpus::Recording;
+
+/// What codes one recording after the other.
+trait Codec {
+    /// Code a picture of which `damage` may differ from the one before it.
+    ///
+    /// # Errors
+    /// When it fails.
+    fn frame(&mut self, frame: &corpus::Frame) -> Result<Outcome>;
+}
+
+/// What became of a picture.
+#[derive(Debug, Clone, Copy, Default)]
+struct Outcome {
+    bytes: usize,
+    encode: Duration,
+    decode: Duration,
+    /// It was not decoded to what it was.
+    is_bad: bool,
+}
+
+/// Processor time that this thread has used.
+fn used() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// How long something took of this thread.
+fn timed<T>(what: impl FnOnce() -> T) -> (T, Duration) {
+    let begun = used();
+    let outcome = what();
+    (outcome, used().saturating_sub(begun))
+}
+
+/// Every row on every recording of this folder, and as a list into `file`.
+///
+/// # Errors
+/// When there are no recordings, or a row fails.
+pub fn run(folder: &Path, file: Option<&Path>) -> Result<()> {
+    let recordings = corpus::recordings(folder)?;
+    ensure!(!recordings.is_empty(), "{} holds no recordings CLASS.bgra", folder.display());
+    let mut rows = Vec::new();
+    println!(
+        "{:<26} {:<8} {:>12} {:>10} {:>8} {:>8} {:>8} {:>4}",
+        "row", "class", "bytes/frame", "first", "enc p50", "enc p99", "dec p50", "bad"
+    );
+    for path in &recordings {
+        for name in ["ours", "zstd -1 of rectangles", "zstd -1, long distance"] {
+            rows.push(in_process(name, path)?);
+            show(rows.last());
+        }
+        for row in film::rows(path)? {
+            rows.push(row);
+            show(rows.last());
+        }
+    }
+    if let Some(path) = file {
+        let mut file = std::fs::File::create(path).with_context(|| path.display().to_string())?;
+        writeln!(file, "{}", Value::Array(rows))?;
+    }
+    Ok(())
+}
+
+fn show(row: Option<&Value>) {
+    let Some(row) = row else { return };
+    let text = |key: &str| match &row[key] {
+        Value::Null => "–".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    println!(
+        "{:<26} {:<8} {:>12} {:>10} {:>8} {:>8} {:>8} {:>4}",
+        text("row"),
+        text("cls"),
+        text("bytes_per_frame"),
+        text("key_bytes"),
+        text("enc_p50_ms"),
+        text("enc_p99_ms"),
+        text("dec_p50_ms"),
+        text("bad")
+    );
+}
+
+fn in_process(name: &str, path: &Path) -> Result<Value> {
+    let mut recording = Recording::open(path)?;
+    let size = recording.size();
+    let mut codec: Box<dyn Codec> = match name {
+        "ours" => Box::new(ours::Ours::new(size)?),
+        "zstd -1, long distance" => Box::new(zstd_rows::LongDistance::new()?),
+        _ => Box::new(zstd_rows::Rectangles::new(size)?),
+    };
+    let (mut first, mut total, mut frames, mut bad) = (0, 0, 0_usize, 0_usize);
+    let (mut encode, mut decode, mut compare) = (Vec::new(), Vec::new(), Vec::new());
+    while let Some(frame) = recording.next()? {
+        frames += 1;
+        if frame.damage.is_empty() {
+            continue;
+        }
+        let outcome = codec.frame(&frame).with_context(|| format!("{name}, frame {frames} of {}", path.display()))?;
+        bad += usize::from(outcome.is_bad);
+        if frames == 1 {
+            first = outcome.bytes;
+            continue;
+        }
+        total += outcome.bytes;
+        encode.push(outcome.encode);
+        decode.push(outcome.decode);
+        compare.push(frame.compare);
+    }
+    Ok(json!({
+        "row": name, "cls": class(path), "frames": frames, "changed": encode.len(),
+        "bytes_per_frame": total as f64 / frames.saturating_sub(1).max(1) as f64, "key_bytes": first,
+        "enc_p50_ms": quantile(&mut encode, 0.5), "enc_p99_ms": quantile(&mut encode, 0.99),
+        "diff_ms": quantile(&mut compare, 0.5), "dec_p50_ms": quantile(&mut decode, 0.5),
+        "bad": bad, "psnr_y": null,
+    }))
+}
+
+fn class(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// In milliseconds, to the microsecond.
+fn quantile(samples: &mut [Duration], part: f64) -> f64 {
+    samples.sort_unstable();
+    let at = ((samples.len() as f64 * part) as usize).min(samples.len().saturating_sub(1));
+    samples.get(at).map_or(0.0, |took| (took.as_secs_f64() * 1e6).round() / 1000.0)
+}
