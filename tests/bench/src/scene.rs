@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use gc_screen::Framebuffer;
+use gc_screen::Canvas;
 use x11rb::connection::Connection;
 use x11rb::protocol::Event;
 use x11rb::protocol::xproto::{
@@ -209,12 +209,12 @@ pub fn now_millis() -> u32 {
 /// How old a picture is: that of its oldest part. `None` where no time is told
 /// yet.
 #[must_use]
-pub fn age(picture: &Framebuffer, now: u32) -> Option<Duration> {
+pub fn age(picture: &Canvas, now: u32) -> Option<Duration> {
     let told = stamp_rows(picture.size().height).map(|row| {
         (0..BITS).fold(0u32, |told, bit| {
             let at = |cells: u16| u32::from(cells * CELL + CELL / 2);
             let place = picture.row(u32::from(STAMP_X) + at(bit % 8), row + at(bit / 8), 1);
-            let lit = place.first().is_some_and(|blue| *blue > 127);
+            let lit = place.first().is_some_and(|pixel| pixel & 255 > 127);
             told | u32::from(lit) << bit
         })
     });

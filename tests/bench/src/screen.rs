@@ -103,7 +103,7 @@ fn in_process(name: &str, path: &Path) -> Result<Value> {
     let mut codec: Box<dyn Codec> = match name {
         "ours" => Box::new(ours::Ours::new(size)?),
         "zstd -1, long distance" => Box::new(zstd_rows::LongDistance::new()?),
-        _ => Box::new(zstd_rows::Rectangles::new(size)?),
+        _ => Box::new(zstd_rows::Rectangles::new()?),
     };
     let (mut first, mut total, mut frames, mut bad) = (0, 0, 0_usize, 0_usize);
     let (mut encode, mut decode, mut compare) = (Vec::new(), Vec::new(), Vec::new());

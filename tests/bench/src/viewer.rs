@@ -8,7 +8,7 @@ use futures_util::{SinkExt, StreamExt};
 use gc_net::{Message, Socket};
 use gc_protocol::messages::{Body, ControlRequest, KeyEvent, VideoFrame};
 use gc_protocol::{RawEnvelope, encode, limits};
-use gc_screen::{Decoder, Framebuffer, Rect, Size};
+use gc_screen::{Canvas, Decoder, Rect, Size};
 use gc_session::viewer::{Event, ViewerSession};
 use url::Url;
 
@@ -55,7 +55,9 @@ pub struct Tally {
 pub struct Viewer {
     socket: Socket,
     session: ViewerSession,
-    decoder: Decoder,
+    /// None before the first picture.
+    decoder: Option<Decoder>,
+    black: Canvas,
     begun: Instant,
     beat: tokio::time::Interval,
     tally: Tally,
@@ -100,7 +102,8 @@ impl Viewer {
         Ok(Self {
             socket,
             session,
-            decoder: Decoder::default(),
+            decoder: None,
+            black: Canvas::new(Size::default()),
             begun: Instant::now(),
             beat: heartbeats(),
             tally: Tally::default(),
@@ -122,17 +125,15 @@ impl Viewer {
 
     /// The picture as it stands.
     #[must_use]
-    pub fn picture(&self) -> &Framebuffer {
-        self.decoder.framebuffer()
+    pub fn picture(&self) -> &Canvas {
+        self.decoder.as_ref().map_or(&self.black, Decoder::picture)
     }
 
     /// Blue, green and red of a pixel; black where there is none.
     #[must_use]
     pub fn pixel(&self, x: u32, y: u32) -> [u8; 3] {
-        match self.picture().row(x, y, 1) {
-            [blue, green, red, _] => [*blue, *green, *red],
-            _ => [0; 3],
-        }
+        let [blue, green, red, _] = self.picture().row(x, y, 1).first().copied().unwrap_or(0).to_le_bytes();
+        [blue, green, red]
     }
 
     /// Take the next thing in: a message, or that a second has passed. What
@@ -186,15 +187,14 @@ impl Viewer {
     async fn show(&mut self, frame: &VideoFrame) -> Result<Vec<Rect>> {
         let begun = Instant::now();
         if frame.keyframe {
-            let size = Size::new(frame.width, frame.height);
-            if self.picture().size() != size {
-                self.decoder = Decoder::new(size);
-            }
+            self.decoder = Decoder::new(Size::new(frame.width, frame.height), frame.remembered_tiles as usize);
             self.stream = frame.stream;
             self.tally.keyframes += 1;
         }
-        match self.decoder.decode(&frame.payload) {
-            Ok(painted) => {
+        let decoder = self.decoder.as_mut().context("a picture without a beginning")?;
+        match decoder.decode(&frame.payload) {
+            Ok(()) => {
+                let painted = decoder.changed();
                 self.tally.pictures += 1;
                 self.tally.decoding += begun.elapsed();
                 let micros = u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX);

@@ -11,7 +11,7 @@ use gc_bench::stage::Stage;
 use gc_bench::viewer::{Tally, Ticket, Viewer};
 use gc_desktop_tests::Picture;
 use gc_line::{Conditions, Line};
-use gc_screen::Framebuffer;
+use gc_screen::Canvas;
 
 /// How long each part is looked at.
 const PART: Duration = Duration::from_secs(5);
@@ -19,10 +19,14 @@ const PART: Duration = Duration::from_secs(5);
 const SETTLES: Duration = Duration::from_secs(40);
 
 /// What a viewer shows, as a picture of a display is.
-fn shown(framebuffer: &Framebuffer) -> Picture {
-    let size = framebuffer.size();
-    let rgb = framebuffer.bytes().chunks_exact(4).flat_map(|p| [p[2], p[1], p[0]]).collect();
-    Picture { width: size.width as usize, height: size.height as usize, rgb }
+fn shown(picture: &Canvas) -> Picture {
+    let size = picture.size();
+    let rows = (0..size.height).flat_map(|y| picture.row(0, y, size.width));
+    let rgb = rows.flat_map(|pixel| {
+        let [blue, green, red, _] = pixel.to_le_bytes();
+        [red, green, blue]
+    });
+    Picture { width: size.width as usize, height: size.height as usize, rgb: rgb.collect() }
 }
 
 /// Watch until this is set; then look whether it comes to show exactly what

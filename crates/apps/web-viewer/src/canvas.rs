@@ -1,6 +1,5 @@
 //! Decoding into memory, and from there onto the canvas.
 
-use gc_protocol::limits;
 use gc_protocol::messages::{VideoCodec, VideoFrame};
 use gc_screen::{Decoder, Rect, Size};
 use wasm_bindgen::{Clamped, JsCast, JsValue};
@@ -10,7 +9,8 @@ use web_sys::{ImageData, OffscreenCanvas, OffscreenCanvasRenderingContext2d};
 pub(crate) struct Canvas {
     canvas: OffscreenCanvas,
     context: OffscreenCanvasRenderingContext2d,
-    decoder: Decoder,
+    /// None before the first picture.
+    decoder: Option<Decoder>,
     rgba: Vec<u8>,
     display: u32,
 }
@@ -19,7 +19,7 @@ impl Canvas {
     pub(crate) fn new(canvas: OffscreenCanvas) -> Result<Self, JsValue> {
         let context = canvas.get_context("2d")?.ok_or_else(|| JsValue::from_str("this browser draws no pictures"))?;
         let context = context.unchecked_into();
-        Ok(Self { canvas, context, decoder: Decoder::default(), rgba: Vec::new(), display: 0 })
+        Ok(Self { canvas, context, decoder: None, rgba: Vec::new(), display: 0 })
     }
 
     /// The display that is shown.
@@ -29,26 +29,25 @@ impl Canvas {
 
     /// Decode and draw a frame; the new size where it has changed.
     pub(crate) fn show(&mut self, frame: &VideoFrame) -> Result<Option<(u32, u32)>, ()> {
-        if frame.codec != i32::from(VideoCodec::Raw) {
+        if frame.codec != i32::from(VideoCodec::Tiles) {
             return Err(());
         }
         let mut resized = None;
         if frame.keyframe {
             let size = Size::new(frame.width, frame.height);
-            let edges = 1..=limits::DISPLAY_EDGE;
-            if !edges.contains(&size.width) || !edges.contains(&size.height) || size.area() > 64 << 20 {
-                return Err(());
-            }
-            if self.decoder.framebuffer().size() != size || self.display != frame.display_id {
+            let known = self.size();
+            self.decoder = Some(Decoder::new(size, frame.remembered_tiles as usize).ok_or(())?);
+            if known != size || self.display != frame.display_id {
                 self.display = frame.display_id;
-                self.decoder = Decoder::new(size);
                 self.rgba = vec![255; size.area() * 4];
                 self.canvas.set_width(size.width);
                 self.canvas.set_height(size.height);
                 resized = Some((size.width, size.height));
             }
         }
-        let rects = self.decoder.decode(&frame.payload).map_err(|_| ())?;
+        let decoder = self.decoder.as_mut().ok_or(())?;
+        decoder.decode(&frame.payload).map_err(|_| ())?;
+        let rects = decoder.changed();
         for rect in &rects {
             self.swizzle(*rect);
         }
@@ -56,24 +55,28 @@ impl Canvas {
         Ok(resized)
     }
 
-    /// Blue, green, red to red, green, blue.
+    fn size(&self) -> Size {
+        self.decoder.as_ref().map_or(Size::default(), |decoder| decoder.picture().size())
+    }
+
+    /// Numbers to red, green, blue.
     fn swizzle(&mut self, rect: Rect) {
-        let framebuffer = self.decoder.framebuffer();
-        let stride = framebuffer.size().width as usize * 4;
+        let Some(decoder) = &self.decoder else { return };
+        let picture = decoder.picture();
+        let stride = picture.size().width as usize * 4;
         for y in rect.y..rect.y + rect.height {
-            let from = framebuffer.row(rect.x, y, rect.width);
+            let from = picture.row(rect.x, y, rect.width);
             let start = y as usize * stride + rect.x as usize * 4;
-            let to = self.rgba.get_mut(start..start + from.len()).unwrap_or_default();
-            for (to, from) in to.chunks_exact_mut(4).zip(from.chunks_exact(4)) {
-                if let ([r, g, b, _], [blue, green, red, _]) = (to, from) {
-                    (*r, *g, *b) = (*red, *green, *blue);
-                }
+            let to = self.rgba.get_mut(start..start + from.len() * 4).unwrap_or_default();
+            for (to, pixel) in to.as_chunks_mut::<4>().0.iter_mut().zip(from) {
+                let [blue, green, red, _] = pixel.to_le_bytes();
+                *to = [red, green, blue, 255];
             }
         }
     }
 
     fn draw(&self, rects: &[Rect]) -> Result<(), JsValue> {
-        let size = self.decoder.framebuffer().size();
+        let size = self.size();
         if rects.is_empty() || self.rgba.is_empty() {
             return Ok(());
         }

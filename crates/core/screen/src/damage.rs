@@ -59,6 +59,11 @@ impl Damage {
         }
     }
 
+    /// Mark the tiles that any of these touches.
+    pub fn extend(&mut self, rects: impl IntoIterator<Item = Rect>) {
+        rects.into_iter().for_each(|rect| self.mark(rect));
+    }
+
     /// Add what another set has; sizes have to be the same, else nothing is.
     pub fn merge(&mut self, other: &Self) {
         if self.size != other.size {
@@ -82,29 +87,6 @@ impl Damage {
     #[must_use]
     pub fn count(&self) -> usize {
         self.count
-    }
-
-    /// Take at most `most` tiles out, beginning with tile `from` and going on
-    /// at the top after the last, and say with which to go on next time: so
-    /// every tile has its turn, however often the first ones change.
-    #[must_use]
-    pub fn take(&mut self, most: usize, from: usize) -> (Self, usize) {
-        let mut taken = Self::new(self.size);
-        let mut next = from;
-        let from = if from < self.tiles.len() { from } else { 0 };
-        for index in (from..self.tiles.len()).chain(0..from) {
-            if taken.count >= most {
-                break;
-            }
-            let (Some(here), Some(there)) = (self.tiles.get_mut(index), taken.tiles.get_mut(index)) else { break };
-            if std::mem::take(here) {
-                *there = true;
-                taken.count += 1;
-                self.count -= 1;
-                next = index + 1;
-            }
-        }
-        (taken, next)
     }
 
     /// Forget everything.
@@ -161,23 +143,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn every_tile_has_its_turn() {
-        let size = Size::new(TILE * 4, TILE * 3);
-        let (mut damage, mut next, mut seen) = (Damage::all(size), 0, Damage::new(size));
-        for _ in 0..4 {
-            let (taken, after) = damage.take(3, next);
-            assert_eq!(taken.count(), 3);
-            next = after;
-            seen.merge(&taken);
-            // The top changes all the time.
-            damage.mark(Rect::new(0, 0, TILE * 4, 1));
-        }
-        assert_eq!(seen, Damage::all(size));
-        assert_eq!(damage.take(99, 7).0.count(), 4);
-        assert!(damage.is_empty());
-    }
 
     proptest! {
         /// Rectangles cover the marked tiles exactly once and nothing else.

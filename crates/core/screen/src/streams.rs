@@ -1,16 +1,18 @@
 //! Streams: an encoder's state with its subscribers.
 //!
-//! Viewers of a display share a stream. Whoever begins, or begins anew, does so
-//! on a stream of its own; whoever cannot keep up is moved to one at once; and
-//! whoever has kept up for a while is moved to the others again. Nobody else
-//! pays for any of it: a move hands over what a viewer has, so it costs no
-//! picture.
+//! Whoever begins, or begins anew, does so on a stream of its own; whoever
+//! cannot keep up with others is moved to one at once. Nobody else pays for
+//! any of it: a move hands over what a viewer has, so it costs no picture.
+//! Where there are many streams of a display, those whose viewers keep up go on
+//! as one: what they remember of earlier pictures is not the same, so they
+//! forget it, and keep the picture.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::codec::{Canvas, Encoded, Encoder, TileKey};
 use crate::damage::Damage;
-use crate::geometry::{Rect, Size};
+use crate::geometry::Size;
 use crate::pacing::Pacer;
 
 /// A viewer's number in its session.
@@ -20,29 +22,69 @@ pub type StreamId = u32;
 
 /// How long a viewer has to keep up before it shares a stream with others.
 const STEADY: Duration = Duration::from_secs(3);
-/// Bytes that a tile is believed to need before one was sent.
-const TILE_BYTES: usize = 2 << 10;
-/// Most tiles of one frame: what is more follows in the next, so that no frame
-/// outgrows the queues on its way.
-pub const MOST_TILES: usize = 768;
-/// A frame that is so many times as large as its room is written anew, smaller.
-const FAR_TOO_LARGE: usize = 2;
+/// Streams of a display that are left apart however well their viewers keep up.
+const APART: usize = 2;
+/// Most bytes of a frame, as far as they can be foretold, so that none outgrows
+/// the queues on its way.
+pub const MOST_BYTES: usize = 1 << 20;
 /// A viewer is given a fresh start at most this often.
 const REFRESH_PAUSE: Duration = Duration::from_millis(500);
 /// Most viewers over all streams.
 pub const MOST_VIEWERS: usize = 32;
 
-#[derive(Debug)]
-struct Stream {
+/// What a stream encodes with.
+pub trait Coder: Sized {
+    /// What it encodes.
+    type Picture;
+
+    /// What makes of what the viewers show this picture, of which only
+    /// `damage` may differ; `None` where nothing does. What does not fit into
+    /// `room` bytes is deferred.
+    fn encode(&mut self, now: &Self::Picture, damage: &Damage, room: usize) -> Option<Encoded>;
+
+    /// One that goes on where this one is.
+    fn branch(&self) -> Self;
+
+    /// With the next frame everybody forgets all but the picture.
+    fn forget(&mut self);
+}
+
+impl Coder for Encoder {
+    type Picture = Canvas;
+
+    fn encode(&mut self, now: &Canvas, damage: &Damage, room: usize) -> Option<Encoded> {
+        let encoded = Encoder::encode(self, now, damage, room);
+        if encoded.is_some() {
+            self.settle(now);
+        }
+        encoded
+    }
+
+    fn branch(&self) -> Self {
+        self.clone()
+    }
+
+    fn forget(&mut self) {
+        Encoder::forget(self);
+    }
+}
+
+/// How a stream's coder begins: for a picture of this size, black.
+pub type Begin<C> = Box<dyn Fn(Size) -> C + Send>;
+
+/// Encoders that remember so many tiles and name them by this key.
+#[must_use]
+pub fn encoders(slots: usize, key: TileKey) -> Begin<Encoder> {
+    Box::new(move |size| Encoder::new(size, slots, key.clone()))
+}
+
+struct Stream<C> {
     display: u32,
     epoch: u32,
     next_frame: u32,
     pending: Damage,
     keyframe: bool,
-    /// With which tile the next frame begins.
-    cursor: usize,
-    /// What a tile needs, as the last frames had it.
-    tile_bytes: usize,
+    coder: C,
 }
 
 #[derive(Debug)]
@@ -84,12 +126,12 @@ pub struct Moved {
     pub handover: Option<Handover>,
 }
 
-/// A frame that may be sent now.
+/// A frame that is to be sent now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FramePlan {
+pub struct Frame {
     /// The stream.
     pub stream: StreamId,
-    /// The display to take the pixels from.
+    /// The display that it shows.
     pub display: u32,
     /// The stream's epoch.
     pub epoch: u32,
@@ -97,28 +139,38 @@ pub struct FramePlan {
     pub frame_number: u32,
     /// Whether the decoder begins anew.
     pub keyframe: bool,
-    /// What to send.
-    pub damage: Damage,
-    /// Bytes that there is room for.
-    room: usize,
-    /// The tile that it was taken from on.
-    from: usize,
+    /// What the decoder reads.
+    pub payload: Vec<u8>,
 }
 
 /// All streams of one session on one agent.
-#[derive(Debug, Default)]
-pub struct Streams {
+pub struct Streams<C = Encoder> {
+    begin: Begin<C>,
     next_id: StreamId,
-    streams: BTreeMap<StreamId, Stream>,
+    streams: BTreeMap<StreamId, Stream<C>>,
     subscribers: BTreeMap<ViewerId, Subscriber>,
     moved: Vec<Moved>,
 }
 
-impl Streams {
+impl<C> std::fmt::Debug for Streams<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Streams").field("subscribers", &self.subscribers).finish_non_exhaustive()
+    }
+}
+
+impl<C: Coder> Streams<C> {
     /// No streams; ids count up from `first_id`.
     #[must_use]
-    pub fn new(first_id: StreamId) -> Self {
-        Self { next_id: first_id, ..Self::default() }
+    pub fn new(first_id: StreamId, begin: Begin<C>) -> Self {
+        Self { begin, next_id: first_id, streams: BTreeMap::new(), subscribers: BTreeMap::new(), moved: Vec::new() }
+    }
+
+    /// The line is gone, and everybody with it; ids begin anew.
+    pub fn clear(&mut self, first_id: StreamId) {
+        self.next_id = first_id;
+        self.streams.clear();
+        self.subscribers.clear();
+        self.moved.clear();
     }
 
     /// Whether nobody watches.
@@ -258,77 +310,56 @@ impl Streams {
         std::mem::take(&mut self.moved)
     }
 
-    /// The next frame that may be sent; each plan has to be sent, with
-    /// [`Self::sent`] told of it.
-    pub fn next_frame(&mut self, sizes: impl Fn(u32) -> Option<Size>, now: Duration) -> Option<FramePlan> {
+    /// The next frame that may be sent; it counts as sent. `picture` gives a
+    /// display's, where it is known.
+    pub fn next_frame<'a>(&mut self, picture: impl Fn(u32) -> Option<&'a C::Picture>, now: Duration) -> Option<Frame>
+    where
+        C::Picture: 'a,
+    {
         self.part_from_the_slow(now);
         self.join_those_who_keep_up(now);
         let ids: Vec<StreamId> = self.streams.keys().copied().collect();
-        let id = ids.into_iter().find(|id| {
-            let waits = self.streams.get(id).is_some_and(|stream| stream.keyframe || !stream.pending.is_empty());
-            waits && self.has_credit(*id)
-        })?;
-        let room = self.subscribers.values().filter(|other| other.stream == id).map(|other| other.pacer.room()).min();
-        let stream = self.streams.get_mut(&id)?;
-        let size = sizes(stream.display)?;
-        if stream.pending.size() != size {
-            stream.pending = Damage::all(size);
+        ids.into_iter().find_map(|id| self.frame_of(id, &picture, now))
+    }
+
+    fn frame_of<'a>(
+        &mut self,
+        id: StreamId,
+        picture: &impl Fn(u32) -> Option<&'a C::Picture>,
+        now: Duration,
+    ) -> Option<Frame>
+    where
+        C::Picture: 'a,
+    {
+        if !self.has_credit(id) {
+            return None;
         }
-        let room = room?;
-        let from = stream.cursor;
-        let tiles = (room / stream.tile_bytes.max(1)).clamp(1, MOST_TILES);
-        let (damage, cursor) = stream.pending.take(tiles, from);
-        stream.cursor = cursor;
-        let plan = FramePlan {
+        let rooms = self.subscribers.values().filter(|other| other.stream == id).map(|other| other.pacer.room());
+        let room = rooms.min()?.min(MOST_BYTES);
+        let stream = self.streams.get_mut(&id).filter(|stream| stream.keyframe || !stream.pending.is_empty())?;
+        let picture = picture(stream.display)?;
+        let encoded = stream.coder.encode(picture, &stream.pending, room);
+        if encoded.is_none() && !stream.keyframe {
+            stream.pending.clear();
+            return None;
+        }
+        // A picture that is black yet is one all the same.
+        let nothing = || Encoded { bytes: Vec::new(), deferred: Damage::new(stream.pending.size()) };
+        let Encoded { bytes, deferred } = encoded.unwrap_or_else(nothing);
+        stream.pending = deferred;
+        let frame = Frame {
             stream: id,
             display: stream.display,
             epoch: stream.epoch,
             frame_number: stream.next_frame,
-            keyframe: stream.keyframe,
-            damage,
-            room,
-            from,
+            keyframe: std::mem::take(&mut stream.keyframe),
+            payload: bytes,
         };
-        stream.keyframe = false;
         stream.next_frame += 1;
-        Some(plan)
-    }
-
-    /// Write a planned frame. What its tiles need is only believed to be known:
-    /// where it comes out far too large, as many of them go as there is room
-    /// for, and the others wait again.
-    ///
-    /// # Errors
-    /// Whatever `encode` fails with.
-    pub fn write<E>(
-        &mut self,
-        plan: &mut FramePlan,
-        mut encode: impl FnMut(&[Rect]) -> Result<Vec<u8>, E>,
-    ) -> Result<Vec<u8>, E> {
-        loop {
-            let payload = encode(&plan.damage.rects())?;
-            let tiles = plan.damage.count();
-            if tiles <= 1 || payload.len() <= plan.room.saturating_mul(FAR_TOO_LARGE) {
-                return Ok(payload);
-            }
-            let Some(stream) = self.streams.get_mut(&plan.stream) else { return Ok(payload) };
-            let fit = (tiles * plan.room / payload.len()).max(1);
-            let (kept, cursor) = plan.damage.take(fit, plan.from);
-            stream.pending.merge(&std::mem::replace(&mut plan.damage, kept));
-            stream.cursor = cursor;
+        for subscriber in self.subscribers.values_mut().filter(|other| other.stream == id) {
+            subscriber.pacer.sent((id, frame.epoch, frame.frame_number), frame.payload.len(), now);
         }
-    }
-
-    /// A planned frame went out with this many bytes.
-    pub fn sent(&mut self, plan: &FramePlan, bytes: usize, now: Duration) {
-        if let Some(stream) = self.streams.get_mut(&plan.stream) {
-            // What is larger counts at once, what is smaller by and by.
-            let now = bytes / plan.damage.count().max(1);
-            stream.tile_bytes = now.max(stream.tile_bytes.midpoint(now)).max(1);
-        }
-        for subscriber in self.subscribers.values_mut().filter(|other| other.stream == plan.stream) {
-            subscriber.pacer.sent((plan.stream, plan.epoch, plan.frame_number), bytes, now);
-        }
+        Some(frame)
     }
 
     fn has_credit(&self, id: StreamId) -> bool {
@@ -358,27 +389,31 @@ impl Streams {
         }
     }
 
-    /// Whoever has kept up for a while, and has been sent everything, goes on
-    /// with the others of its display.
+    /// Where a display has many streams: whoever has kept up for a while, and
+    /// has been sent everything, goes on with others like that.
     fn join_those_who_keep_up(&mut self, now: Duration) {
         let mut shared: BTreeMap<u32, StreamId> = BTreeMap::new();
         let ids: Vec<StreamId> = self.streams.keys().copied().collect();
         for id in ids {
             let Some(stream) = self.streams.get(&id) else { continue };
+            let display = stream.display;
+            let apart = self.streams.values().filter(|other| other.display == display).count();
             let of = |other: &&Subscriber| other.stream == id;
             let steady = |other: &Subscriber| other.pacer.may_send() && now.saturating_sub(other.behind) >= STEADY;
-            if stream.keyframe || !stream.pending.is_empty() || !self.subscribers.values().filter(of).all(steady) {
+            let rests = !stream.keyframe && stream.pending.is_empty();
+            if apart <= APART || !rests || !self.subscribers.values().filter(of).all(steady) {
                 continue;
             }
-            let display = stream.display;
             let Some(target) = shared.get(&display).copied() else {
                 shared.insert(display, id);
                 continue;
             };
-            if let Some(handover) = self.handover(id, target) {
-                for viewer in self.subscribers(id) {
-                    self.move_to(viewer, target, Some(handover));
-                }
+            let Some(handover) = self.handover(id, target) else { continue };
+            if let Some(stream) = self.streams.get_mut(&target) {
+                stream.coder.forget();
+            }
+            for viewer in self.subscribers(id) {
+                self.move_to(viewer, target, Some(handover));
             }
         }
     }
@@ -393,8 +428,7 @@ impl Streams {
             next_frame: 0,
             pending: before.pending.clone(),
             keyframe: before.keyframe,
-            cursor: before.cursor,
-            tile_bytes: before.tile_bytes,
+            coder: before.coder.branch(),
         };
         let anew = branched.keyframe;
         let own = self.add(branched);
@@ -423,18 +457,11 @@ impl Streams {
 
     /// A stream that begins with a whole picture.
     fn open_stream(&mut self, display: u32, size: Size) -> StreamId {
-        self.add(Stream {
-            display,
-            epoch: 1,
-            next_frame: 0,
-            pending: Damage::all(size),
-            keyframe: true,
-            cursor: 0,
-            tile_bytes: TILE_BYTES,
-        })
+        let coder = (self.begin)(size);
+        self.add(Stream { display, epoch: 1, next_frame: 0, pending: Damage::all(size), keyframe: true, coder })
     }
 
-    fn add(&mut self, stream: Stream) -> StreamId {
+    fn add(&mut self, stream: Stream<C>) -> StreamId {
         let id = self.next_id;
         self.next_id = self.next_id.wrapping_add(1);
         self.streams.insert(id, stream);
@@ -447,7 +474,7 @@ impl Streams {
             stream.next_frame = 0;
             stream.pending = Damage::all(size);
             stream.keyframe = true;
-            stream.cursor = 0;
+            stream.coder = (self.begin)(size);
         }
     }
 

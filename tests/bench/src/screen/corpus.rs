@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use gc_screen::codec::Canvas;
-use gc_screen::{Damage, Framebuffer, Size};
+use gc_screen::{Canvas, Damage, Size};
 
 use super::timed;
 
@@ -18,7 +17,6 @@ const SIZE: Size = Size::new(1920, 1080);
 /// A picture, and what changed since the one before it.
 #[derive(Debug)]
 pub(super) struct Frame<'a> {
-    pub(super) framebuffer: &'a Framebuffer,
     pub(super) canvas: &'a Canvas,
     pub(super) damage: Damage,
     /// How long it took to see what changed.
@@ -30,7 +28,6 @@ pub(super) struct Frame<'a> {
 pub(super) struct Recording {
     file: File,
     bytes: Vec<u8>,
-    framebuffer: Framebuffer,
     canvas: Canvas,
 }
 
@@ -51,7 +48,7 @@ impl Recording {
     pub(super) fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).with_context(|| path.display().to_string())?;
         let bytes = vec![0; SIZE.area() * 4];
-        Ok(Self { file, bytes, framebuffer: Framebuffer::new(SIZE), canvas: Canvas::new(SIZE) })
+        Ok(Self { file, bytes, canvas: Canvas::new(SIZE) })
     }
 
     pub(super) fn size(&self) -> Size {
@@ -65,10 +62,7 @@ impl Recording {
             Err(error) => return Err(error.into()),
         }
         let mut damage = Damage::new(SIZE);
-        let ((), compare) = timed(|| self.framebuffer.absorb(SIZE.rect(), &self.bytes, &mut damage));
-        for rect in damage.rects() {
-            self.canvas.take(&self.framebuffer, rect);
-        }
-        Ok(Some(Frame { framebuffer: &self.framebuffer, canvas: &self.canvas, damage, compare }))
+        let ((), compare) = timed(|| self.canvas.absorb(SIZE.rect(), &self.bytes, &mut damage));
+        Ok(Some(Frame { canvas: &self.canvas, damage, compare }))
     }
 }

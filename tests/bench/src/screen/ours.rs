@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use gc_screen::Size;
-use gc_screen::codec::{Decoder, Encoder, TILE_BYTES, TileKey};
+use gc_screen::codec::{Decoder, Encoded, Encoder, TILE_BYTES, TileKey};
 
 use super::{Codec, Outcome, corpus, timed};
 
@@ -18,7 +18,7 @@ impl Ours {
     pub(super) fn new(size: Size) -> Result<Self> {
         let slots = MEMORY / TILE_BYTES;
         Ok(Self {
-            encoder: Encoder::new(size, slots, TileKey::new(&[7; 32])).context("too large")?,
+            encoder: Encoder::new(size, slots, TileKey::new(&[7; 32])),
             decoder: Decoder::new(size, slots).context("too large")?,
         })
     }
@@ -26,10 +26,10 @@ impl Ours {
 
 impl Codec for Ours {
     fn frame(&mut self, frame: &corpus::Frame) -> Result<Outcome> {
-        let (bytes, encode) = timed(|| self.encoder.encode(frame.canvas, &frame.damage));
+        let (encoded, encode) = timed(|| self.encoder.encode(frame.canvas, &frame.damage, usize::MAX));
         // The bytes are on their way by now.
         self.encoder.settle(frame.canvas);
-        let Some(bytes) = bytes else { return Ok(Outcome::default()) };
+        let Some(Encoded { bytes, .. }) = encoded else { return Ok(Outcome::default()) };
         let (decoded, decode) = timed(|| self.decoder.decode(&bytes));
         ensure!(decoded.is_ok(), "our own frame is refused");
         let is_bad = self.decoder.picture() != frame.canvas;

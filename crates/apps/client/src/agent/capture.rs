@@ -10,9 +10,9 @@ use gc_desktop::{Changed, DesktopError, Screen};
 use gc_protocol::header::{RELAY, STREAM_BIT};
 use gc_protocol::messages::{AgentStatus, Handover, SessionResponse, StreamAssign, VideoCodec, VideoFrame};
 use gc_protocol::parts;
-use gc_screen::encode::Encoder;
-use gc_screen::streams::{FramePlan, MOST_VIEWERS, Moved};
-use gc_screen::{Damage, Framebuffer, Rect, Size, Streams};
+use gc_screen::codec::{TILE_BYTES, TileKey};
+use gc_screen::streams::{Frame, MOST_VIEWERS, Moved, encoders};
+use gc_screen::{Canvas, Damage, Rect, Size, Streams};
 
 use super::layout::Layout;
 use super::link::Link;
@@ -26,6 +26,8 @@ const SHORTEST: Duration = Duration::from_millis(8);
 const RESTING: [(Duration, u32); 3] = [(Duration::from_secs(10), 15), (Duration::from_secs(2), 3), (Duration::ZERO, 1)];
 /// When to try again what the display refused.
 const RETRY: Duration = Duration::from_millis(50);
+/// Bytes of tiles that a viewer remembers for a stream.
+const MEMORY: usize = 48 << 20;
 /// How long the thread has for its end.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
@@ -52,15 +54,15 @@ impl Capture {
         link: Link,
         layout: Layout,
     ) -> Result<Self, DesktopError> {
-        let encoder = Encoder::new().map_err(|error| DesktopError::Refused(error.to_string()))?;
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|error| DesktopError::Refused(error.to_string()))?;
         layout.replace(&screen.displays()?);
         let (end, ended) = sync_channel(1);
         let mut thread = Thread {
             screen,
             link,
             layout,
-            encoder,
-            streams: Streams::new(STREAM_BIT | 1),
+            streams: Streams::new(STREAM_BIT | 1, encoders(MEMORY / TILE_BYTES, TileKey::new(&seed))),
             seen: BTreeMap::new(),
             pixels: Vec::new(),
             pointer: Pointer::default(),
@@ -93,7 +95,7 @@ impl Capture {
 }
 
 struct Seen {
-    framebuffer: Framebuffer,
+    canvas: Canvas,
     uncaptured: Damage,
 }
 
@@ -101,7 +103,6 @@ struct Thread {
     screen: Box<dyn Screen>,
     link: Link,
     layout: Layout,
-    encoder: Encoder,
     streams: Streams,
     seen: BTreeMap<u32, Seen>,
     pixels: Vec<u8>,
@@ -194,7 +195,7 @@ impl Thread {
                 }
             }
             Work::Disconnected => {
-                self.streams = Streams::new(STREAM_BIT | 1);
+                self.streams.clear(STREAM_BIT | 1);
             }
         }
         if self.streams.is_empty() {
@@ -239,9 +240,9 @@ impl Thread {
 
     /// Begin to look at a display.
     fn see(&mut self, display: u32, size: Size) {
-        let known = self.seen.get(&display).is_some_and(|seen| seen.framebuffer.size() == size);
+        let known = self.seen.get(&display).is_some_and(|seen| seen.canvas.size() == size);
         if !known {
-            let seen = Seen { framebuffer: Framebuffer::new(size), uncaptured: Damage::all(size) };
+            let seen = Seen { canvas: Canvas::new(size), uncaptured: Damage::all(size) };
             self.seen.insert(display, seen);
         }
     }
@@ -262,7 +263,7 @@ impl Thread {
                 }
                 Some(_) => {
                     if let Some(seen) = self.seen.get_mut(&id) {
-                        seen.uncaptured = Damage::all(seen.framebuffer.size());
+                        seen.uncaptured = Damage::all(seen.canvas.size());
                     }
                 }
                 // It was unplugged: its viewers see the main one from now on.
@@ -303,7 +304,7 @@ impl Thread {
             epoch,
             display_id,
             displays: self.layout.to_wire(),
-            video_codec: VideoCodec::Raw.into(),
+            video_codec: VideoCodec::Tiles.into(),
             obstacle: self.obstacle.clone().unwrap_or_default(),
             handover,
         };
@@ -369,7 +370,7 @@ impl Thread {
     fn note_changes(&mut self) -> Result<(), DesktopError> {
         let changed = self.screen.changed()?;
         for (id, seen) in &mut self.seen {
-            let size = seen.framebuffer.size();
+            let size = seen.canvas.size();
             match &changed {
                 Changed::Unknown => seen.uncaptured = Damage::all(size),
                 Changed::Boxes(boxes) => {
@@ -393,14 +394,14 @@ impl Thread {
         if seen.uncaptured.is_empty() {
             return Ok(());
         }
-        let mut changed = Damage::new(seen.framebuffer.size());
+        let mut changed = Damage::new(seen.canvas.size());
         let mut outcome = Ok(());
         for rect in seen.uncaptured.rects() {
             outcome = self.screen.grab(&info, rect, &mut self.pixels);
             if outcome.is_err() {
                 break;
             }
-            seen.framebuffer.absorb(rect, &self.pixels, &mut changed);
+            seen.canvas.absorb(rect, &self.pixels, &mut changed);
         }
         if outcome.is_ok() {
             seen.uncaptured.clear();
@@ -416,49 +417,45 @@ impl Thread {
     fn send_frames(&mut self) {
         loop {
             let now = self.now();
-            let sizes: BTreeMap<u32, Size> =
-                self.seen.iter().map(|(display, seen)| (*display, seen.framebuffer.size())).collect();
-            let plan = self.streams.next_frame(|display| sizes.get(&display).copied(), now);
+            let seen = &self.seen;
+            let frame = self.streams.next_frame(|display| seen.get(&display).map(|seen| &seen.canvas), now);
             self.introduce();
-            let Some(plan) = plan else { return };
-            self.send_frame(plan);
+            let Some(frame) = frame else { return };
+            self.send_frame(frame, now);
         }
     }
 
-    fn send_frame(&mut self, mut plan: FramePlan) {
-        let Some(seen) = self.seen.get(&plan.display) else { return };
-        let encoder = &mut self.encoder;
-        let written = self.streams.write(&mut plan, |rects| encoder.encode(&seen.framebuffer, rects));
-        let payload = match written {
-            Ok(payload) => Bytes::from(payload),
-            Err(error) => {
-                tracing::error!(%error, "a frame could not be encoded");
-                return;
-            }
+    fn send_frame(&self, frame: Frame, now: Duration) {
+        let Some(seen) = self.seen.get(&frame.display).filter(|_| frame.keyframe) else {
+            return self.send_parts(frame, now, Size::default(), 0);
         };
-        let now = self.now();
-        let size = seen.framebuffer.size();
-        self.streams.sent(&plan, payload.len(), now);
+        self.send_parts(frame, now, seen.canvas.size(), MEMORY / TILE_BYTES);
+    }
+
+    /// Size and memory are told with the first frame of an epoch.
+    fn send_parts(&self, frame: Frame, now: Duration, size: Size, remembered: usize) {
+        let stream = frame.stream;
         let frame = VideoFrame {
-            stream: plan.stream,
-            epoch: plan.epoch,
-            display_id: plan.display,
-            frame_number: plan.frame_number,
+            stream,
+            epoch: frame.epoch,
+            display_id: frame.display,
+            frame_number: frame.frame_number,
             captured_at_us: u64::try_from(now.as_micros()).unwrap_or(0),
-            codec: VideoCodec::Raw.into(),
-            keyframe: plan.keyframe,
+            codec: VideoCodec::Tiles.into(),
+            keyframe: frame.keyframe,
             part: 0,
             last_part: true,
-            payload,
-            width: if plan.keyframe { size.width } else { 0 },
-            height: if plan.keyframe { size.height } else { 0 },
-            input_seq: match self.streams.subscribers(plan.stream).as_slice() {
+            payload: Bytes::from(frame.payload),
+            width: size.width,
+            height: size.height,
+            remembered_tiles: u32::try_from(remembered).unwrap_or(0),
+            input_seq: match self.streams.subscribers(stream).as_slice() {
                 [alone] => self.answered.get(alone).copied().unwrap_or(0),
                 _ => 0,
             },
         };
         for part in parts::split(frame) {
-            self.link.send(plan.stream, part);
+            self.link.send(stream, part);
         }
     }
 
@@ -469,7 +466,7 @@ impl Thread {
             Ok(()) => None,
             Err(DesktopError::Stale) => {
                 for seen in self.seen.values_mut() {
-                    seen.uncaptured = Damage::all(seen.framebuffer.size());
+                    seen.uncaptured = Damage::all(seen.canvas.size());
                 }
                 None
             }

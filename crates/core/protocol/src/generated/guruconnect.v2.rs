@@ -35,6 +35,9 @@ pub struct VideoFrame {
     /// viewer that the frame is for (0 when the stream has several).
     #[prost(uint32, tag = "13")]
     pub input_seq: u32,
+    /// How many tiles the decoder has to remember; present on keyframes.
+    #[prost(uint32, tag = "14")]
+    pub remembered_tiles: u32,
 }
 /// The viewer has decoded and shown a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -194,14 +197,15 @@ pub struct Handover {
     #[prost(uint32, tag = "6")]
     pub frame: u32,
 }
-/// How a frame's payload is coded. RAW is the first version's zero: its frames
-/// are the lossless tile batches of docs/protocol/tiles.md.
+/// How a frame's payload is coded. RAW is the first version's zero and no longer
+/// sent; TILES is the lossless codec of docs/screen-codec.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum VideoCodec {
     Raw = 0,
     H264 = 1,
     H265 = 2,
+    Tiles = 3,
 }
 impl VideoCodec {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -213,6 +217,7 @@ impl VideoCodec {
             Self::Raw => "RAW",
             Self::H264 => "H264",
             Self::H265 => "H265",
+            Self::Tiles => "TILES",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -221,6 +226,7 @@ impl VideoCodec {
             "RAW" => Some(Self::Raw),
             "H264" => Some(Self::H264),
             "H265" => Some(Self::H265),
+            "TILES" => Some(Self::Tiles),
             _ => None,
         }
     }

@@ -1,7 +1,7 @@
 //! A picture as the codec sees it: whole tiles, with room around them, so that
 //! what looks at neighbours needs no case for the edges.
 
-use crate::framebuffer::{Framebuffer, PIXEL};
+use crate::damage::Damage;
 use crate::geometry::{Rect, Size};
 
 /// Edge of the codec's tiles in pixels.
@@ -75,16 +75,40 @@ impl Canvas {
         self.pixels.get_mut(start..start + width).unwrap_or_default()
     }
 
-    /// Take over a rectangle of a framebuffer of the same size.
-    pub fn take(&mut self, from: &Framebuffer, rect: Rect) {
-        if from.size() != self.size || !rect.fits(self.size) {
+    /// `width` pixels of a row from `x` on; empty where that leaves the picture.
+    #[must_use]
+    pub fn row(&self, x: u32, y: u32, width: u32) -> &[u32] {
+        if !Rect::new(x, y, width, 1).fits(self.size) {
+            return &[];
+        }
+        self.line(x as usize, y as usize, width as usize)
+    }
+
+    /// Take over freshly captured pixels of `rect` (four bytes each: blue,
+    /// green, red and one that says nothing; rows without gaps) and mark in
+    /// `changed` the tiles that differ.
+    pub fn absorb(&mut self, rect: Rect, bytes: &[u8], changed: &mut Damage) {
+        if !rect.fits(self.size) || bytes.len() < rect.area() * 4 {
             return;
         }
-        for y in rect.y..rect.y + rect.height {
-            let pixels = from.row(rect.x, y, rect.width);
-            let row = self.line_mut(rect.x as usize, y as usize, rect.width as usize);
-            for (to, from) in row.iter_mut().zip(pixels.as_chunks::<PIXEL>().0) {
-                *to = u32::from_le_bytes(*from) & COLOUR;
+        let (pixels, _) = bytes.as_chunks::<4>();
+        for (y, row) in (rect.y..rect.y + rect.height).zip(pixels.chunks_exact(rect.width as usize)) {
+            let (mut x, mut row) = (rect.x, row);
+            while !row.is_empty() {
+                let to_edge = crate::TILE - x % crate::TILE;
+                let width = to_edge.min(rect.x + rect.width - x);
+                let (new, rest) = row.split_at((width as usize).min(row.len()));
+                let old = self.line_mut(x as usize, y as usize, new.len());
+                // All of it in one breath: that is what a vector unit does best.
+                let differ = old.iter().zip(new).fold(0, |differ, (old, new)| differ | (old ^ colour(*new)));
+                if differ != 0 {
+                    for (old, new) in old.iter_mut().zip(new) {
+                        *old = colour(*new);
+                    }
+                    changed.mark(Rect::new(x, y, width, 1));
+                }
+                x += width;
+                row = rest;
             }
         }
     }
@@ -95,6 +119,11 @@ impl Canvas {
             self.line_mut(x, y, width).copy_from_slice(from.line(x, y, width));
         }
     }
+}
+
+#[inline(always)]
+fn colour(bytes: [u8; 4]) -> u32 {
+    u32::from_le_bytes(bytes) & COLOUR
 }
 
 /// Whether two blocks of `N` by `rows` pixels are the same, each given by where
@@ -111,4 +140,26 @@ pub(super) fn same<const N: usize>(a: (&[u32], usize), b: (&[u32], usize), rows:
         }
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_differs_is_marked() {
+        let size = Size::new(200, 100);
+        let mut canvas = Canvas::new(size);
+        let mut bytes = vec![0; size.area() * 4];
+        bytes[(70 * 200 + 130) * 4] = 9;
+        // What is no colour is no change.
+        bytes[3] = 255;
+        for expected in [vec![Rect::new(128, 64, 64, 36)], vec![]] {
+            let mut changed = Damage::new(size);
+            canvas.absorb(size.rect(), &bytes, &mut changed);
+            assert_eq!(changed.rects(), expected);
+        }
+        assert_eq!(canvas.row(130, 70, 1), [9]);
+        assert_eq!(canvas.row(199, 70, 2), []);
+    }
 }

@@ -4,7 +4,7 @@
 use super::canvas::{Canvas, TILE};
 use super::drawn::Coming;
 use super::frame::{BLOCK, BLOCKS, Frames, Grid, Impossible, LONGEST, Mode, Tile};
-use super::memory::Tiles;
+use super::memory::{TILE_BYTES, Tiles};
 use super::photo::Stored;
 use super::pixels::Models;
 use super::range::Reader;
@@ -36,14 +36,26 @@ pub struct Decoder {
     grid: Grid,
     /// What the one that lags has not got yet.
     lacking: Vec<bool>,
+    /// The last frame changed nothing.
+    unchanged: bool,
+    slots: usize,
 }
+
+/// Most bytes of tiles that a decoder remembers.
+pub const MOST_MEMORY: usize = 64 << 20;
+/// Most pixels of a picture.
+pub const MOST_PIXELS: usize = 64 << 20;
 
 impl Decoder {
     /// One that begins with a black picture and remembers so many tiles.
-    /// `None` for a picture that is too large.
+    /// `None` where the other side asks for too much of either, or for none.
     #[must_use]
     pub fn new(size: Size, slots: usize) -> Option<Self> {
-        if size.width > LONGEST || size.height > LONGEST {
+        let edges = 1..=LONGEST;
+        if !edges.contains(&size.width) || !edges.contains(&size.height) || size.area() > MOST_PIXELS {
+            return None;
+        }
+        if !(1..=MOST_MEMORY / TILE_BYTES).contains(&slots) {
             return None;
         }
         let grid = Grid::new(size);
@@ -55,6 +67,8 @@ impl Decoder {
             tiles: Tiles::new(slots),
             lacking: vec![false; grid.tiles.len()],
             grid,
+            unchanged: true,
+            slots,
         })
     }
 
@@ -64,13 +78,24 @@ impl Decoder {
         &self.pictures[self.newest]
     }
 
-    /// Apply a frame.
+    /// Apply a frame. One without bytes changes nothing.
     ///
     /// # Errors
     /// [`FrameError`]; the picture is as it was, what is remembered may not be.
     pub fn decode(&mut self, bytes: &[u8]) -> Result<(), FrameError> {
+        if bytes.is_empty() {
+            // The picture is the one that is there.
+            self.unchanged = true;
+            return Ok(());
+        }
+        self.unchanged = false;
         let mut reader = Reader::new(bytes);
         self.grid.clear();
+        if Frames::forgets(&mut reader, false) {
+            self.frames = Frames::new(self.slots);
+            self.models = Models::new();
+            self.tiles = Tiles::new(self.slots);
+        }
         self.frames.describe(&mut reader, &mut self.grid)?;
         let possible =
             self.grid.places().all(|(column, row)| self.is_possible(&self.grid.tile(column, row), column, row));
@@ -109,6 +134,9 @@ impl Decoder {
     pub fn changed(&self) -> Vec<Rect> {
         let size = self.picture().size();
         let mut rects: Vec<Rect> = Vec::new();
+        if self.unchanged {
+            return rects;
+        }
         for (row, tiles) in self.lacking.chunks(self.grid.columns.max(1)).enumerate() {
             let mut run: Option<(usize, usize)> = None;
             for column in 0..=tiles.len() {

@@ -1,6 +1,7 @@
 //! From two pictures to the bytes that make the second of the first.
 
 use super::canvas::{Canvas, TILE, same};
+use super::costs::Costs;
 use super::drawn::Known;
 use super::frame::{BLOCK, BLOCKS, Frames, Grid, LONGEST, Mode, PART, Part, Tile};
 use super::memory::{Names, TileKey};
@@ -23,11 +24,26 @@ const UNLIKE: u32 = 70;
 /// Of a hundred pixels of a pattern, so many are foretold.
 const FORETOLD: u32 = 50;
 
+/// A frame, and what of the damage it leaves for the next one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    /// What the decoder reads.
+    pub bytes: Vec<u8>,
+    /// Tiles for which there was no room.
+    pub deferred: Damage,
+}
+
 /// An encoder: what its decoders show, and all that both remember.
 #[derive(Debug, Clone)]
 pub struct Encoder {
     key: TileKey,
+    slots: usize,
     shown: Canvas,
+    /// What the decoders will show: where not all of the damage goes.
+    partly: Option<Box<Canvas>>,
+    /// The next frame tells the decoders to forget.
+    forgets: bool,
+    costs: Costs,
     frames: Frames,
     models: Models,
     names: Names,
@@ -40,17 +56,19 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// One whose decoders begin with a black picture of this size and remember
-    /// so many tiles. `None` for a picture that is too large.
+    /// One whose decoders begin with a black picture of this size, cut at
+    /// [`LONGEST`], and remember so many tiles.
     #[must_use]
-    pub fn new(size: Size, slots: usize, key: TileKey) -> Option<Self> {
-        if size.width > LONGEST || size.height > LONGEST {
-            return None;
-        }
+    pub fn new(size: Size, slots: usize, key: TileKey) -> Self {
+        let size = Size::new(size.width.min(LONGEST), size.height.min(LONGEST));
         let grid = Grid::new(size);
-        Some(Self {
+        Self {
             key,
+            slots,
             shown: Canvas::new(size),
+            partly: None,
+            forgets: false,
+            costs: Costs::default(),
             frames: Frames::new(slots),
             models: Models::new(),
             names: Names::new(slots),
@@ -59,7 +77,7 @@ impl Encoder {
             dirty: vec![false; grid.tiles.len()],
             grid,
             waiting: Waiting::default(),
-        })
+        }
     }
 
     /// The picture that the decoders show once they have read everything.
@@ -68,9 +86,24 @@ impl Encoder {
         &self.shown
     }
 
+    /// How many tiles are remembered.
+    #[must_use]
+    pub fn slots(&self) -> usize {
+        self.slots
+    }
+
+    /// Whoever joins knows the picture and nothing else: with the next frame
+    /// everybody forgets what they remember of earlier ones.
+    pub fn forget(&mut self) {
+        self.forgets = true;
+    }
+
     /// What makes of the shown picture `now`, of which only tiles in `damage`
-    /// may differ; `None` where nothing does. [`Self::settle`] has to follow.
-    pub fn encode(&mut self, now: &Canvas, damage: &Damage) -> Option<Vec<u8>> {
+    /// may differ; `None` where nothing does. What is believed not to fit into
+    /// `room` bytes is deferred, but never everything. [`Self::settle`] has to
+    /// follow.
+    pub fn encode(&mut self, now: &Canvas, damage: &Damage, room: usize) -> Option<Encoded> {
+        let mut deferred = Damage::new(self.shown.size());
         if now.size() != self.shown.size() {
             return None;
         }
@@ -79,34 +112,64 @@ impl Encoder {
         if dirty == 0 {
             return None;
         }
+        if self.forgets {
+            self.frames = Frames::new(self.slots);
+            self.models = Models::new();
+            self.names = Names::new(self.slots);
+        }
         if dirty >= FEW {
             let found = self.search.find(&self.shown, now, &self.dirty);
             self.grid.vectors.extend(found);
         }
         self.find_sources(now);
-        self.drop_unused_vectors();
-        self.remember(now);
+        self.recall(now);
         self.find_photos(now);
+        self.costs.defer(&mut self.grid, room, &mut deferred);
+        // What waits is as it was, also where others look at it.
+        let partly = self.compose(now, &deferred);
+        let now = partly.as_deref().unwrap_or(now);
+        self.drop_unused_vectors();
+        self.remember();
         let mut writer = Writer::new();
         self.waiting.clear();
+        Frames::forgets(&mut writer, std::mem::take(&mut self.forgets));
         // What this grid says is possible, it was made so.
         let _: Result<(), _> = self.frames.describe(&mut writer, &mut self.grid);
         let mut pixels = Known(now.pixels());
         self.models.code(&mut writer, &mut self.waiting, &mut pixels, &self.shown, &mut self.grid);
         let mut bytes = writer.finish(self.waiting.is_empty());
+        self.costs.learn(&self.grid, bytes.len());
         if !self.waiting.is_empty() {
             self.waiting.finish(&mut bytes);
         }
-        Some(bytes)
+        self.partly = partly;
+        Some(Encoded { bytes, deferred })
     }
 
-    /// The frame is on its way: what it changed counts as shown.
+    /// The frame is on its way: what it changed counts as shown. `now` is what
+    /// was encoded.
     pub fn settle(&mut self, now: &Canvas) {
+        let partly = self.partly.take();
+        let now = partly.as_deref().unwrap_or(now);
         for (column, row) in self.grid.places() {
             if self.grid.tile(column, row).mode != Mode::Same {
                 self.shown.copy_block(now, column * TILE, row * TILE, TILE, TILE);
             }
         }
+    }
+
+    /// What is shown once this frame is, where that is not `now`.
+    fn compose(&self, now: &Canvas, deferred: &Damage) -> Option<Box<Canvas>> {
+        if deferred.is_empty() {
+            return None;
+        }
+        let mut partly = Box::new(self.shown.clone());
+        for (column, row) in self.grid.places() {
+            if self.grid.tile(column, row).mode != Mode::Same {
+                partly.copy_block(now, column * TILE, row * TILE, TILE, TILE);
+            }
+        }
+        Some(partly)
     }
 
     /// Tiles that differ, and the part of the picture that holds them.
@@ -249,9 +312,8 @@ impl Encoder {
         }
     }
 
-    /// Take from memory what is there, and remember what is about to go.
-    fn remember(&mut self, now: &Canvas) {
-        self.count_survivors();
+    /// Take from memory what is there.
+    fn recall(&mut self, now: &Canvas) {
         for (column, row) in self.grid.places() {
             let tile = self.grid.tile(column, row);
             if tile.mode != Mode::Drawn || tile.drawn() < WORTH_LOOKING {
@@ -262,6 +324,11 @@ impl Encoder {
                 *tile = Tile { mode: Mode::Remembered, slot, ..*tile };
             }
         }
+    }
+
+    /// Remember what is about to go.
+    fn remember(&mut self) {
+        self.count_survivors();
         for (column, row) in self.grid.places() {
             let tile = self.grid.tile(column, row);
             if tile.mode == Mode::Same || self.lives_on(&tile, column, row) {

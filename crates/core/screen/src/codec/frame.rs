@@ -207,6 +207,12 @@ impl Frames {
         }
     }
 
+    /// Whether all that is remembered goes, before anything else is said.
+    pub(super) fn forgets<C: Coder>(coder: &mut C, forgets: bool) -> bool {
+        // Rare, and asked before anything is known: nothing is learnt from it.
+        coder.bit(&mut Bit::unlikely(), forgets)
+    }
+
     /// Write what `grid` says, or read it into it.
     pub(super) fn describe<C: Coder>(&mut self, coder: &mut C, grid: &mut Grid) -> Result<(), Impossible> {
         self.part(coder, grid)?;

@@ -22,6 +22,11 @@ const SLOW: u32 = 7;
 const LEAST: u32 = 1 << 24;
 
 impl Bit {
+    /// One that is hardly ever set.
+    pub(super) fn unlikely() -> Self {
+        Self { quick: 0, slow: 0 }
+    }
+
     /// Of 65,536, how many times it is set.
     #[inline(always)]
     fn likelihood(self) -> u32 {

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::{Canvas, Decoder, Encoder, TileKey};
-use crate::{Damage, Framebuffer, Rect, Size};
+use crate::{Damage, Rect, Size};
 
 /// Something that happens on a screen.
 #[derive(Debug, Clone)]
@@ -98,7 +98,6 @@ impl Screen {
 
 /// Encodes screens one after the other, and says what came of it.
 struct Line {
-    framebuffer: Framebuffer,
     now: Canvas,
     encoder: Encoder,
 }
@@ -107,26 +106,23 @@ const SLOTS: usize = 40;
 
 impl Line {
     fn new(size: Size) -> Self {
-        Self {
-            framebuffer: Framebuffer::new(size),
-            now: Canvas::new(size),
-            encoder: Encoder::new(size, SLOTS, TileKey::new(&[9; 32])).unwrap(),
-        }
+        Self { now: Canvas::new(size), encoder: Encoder::new(size, SLOTS, TileKey::new(&[9; 32])) }
     }
 
-    fn send(&mut self, screen: &Screen) -> Option<Vec<u8>> {
+    /// The frames that bring a decoder up to this screen, each within `room` as
+    /// far as that is known.
+    fn send(&mut self, screen: &Screen, room: usize) -> Vec<Vec<u8>> {
         let mut damage = Damage::new(screen.size);
         let bytes: Vec<u8> = screen.pixels.iter().flat_map(|pixel| pixel.to_le_bytes()).collect();
-        self.framebuffer.absorb(screen.size.rect(), &bytes, &mut damage);
-        for rect in damage.rects() {
-            self.now.take(&self.framebuffer, rect);
-        }
-        let frame = self.encoder.encode(&self.now, &damage);
-        if frame.is_some() {
+        self.now.absorb(screen.size.rect(), &bytes, &mut damage);
+        let mut frames = Vec::new();
+        while let Some(encoded) = self.encoder.encode(&self.now, &damage, room) {
             self.encoder.settle(&self.now);
+            damage = encoded.deferred;
+            frames.push(encoded.bytes);
         }
         assert_eq!(self.encoder.shown(), &self.now);
-        frame
+        frames
     }
 }
 
@@ -136,14 +132,17 @@ proptest! {
     #[test]
     fn what_is_encoded_is_decoded(
         (width, height) in (1..260_u32, 1..180_u32),
-        events in proptest::collection::vec(event(), 1..14),
+        events in proptest::collection::vec((event(), prop_oneof![Just(usize::MAX), 1..20_000_usize], 0..8_u8), 1..14),
     ) {
         let size = Size::new(width, height);
         let (mut screen, mut line) = (Screen::new(size), Line::new(size));
         let mut decoder = Decoder::new(size, SLOTS).unwrap();
-        for event in &events {
+        for (event, room, chance) in &events {
             screen.happen(event);
-            if let Some(frame) = line.send(&screen) {
+            if *chance == 0 {
+                line.encoder.forget();
+            }
+            for frame in line.send(&screen, *room) {
                 decoder.decode(&frame).unwrap();
             }
             prop_assert!(decoder.picture() == &line.now, "after {event:?}");
@@ -163,7 +162,7 @@ proptest! {
         let mut decoder = Decoder::new(size, SLOTS).unwrap();
         for (number, event) in events.iter().enumerate() {
             screen.happen(event);
-            let Some(mut frame) = line.send(&screen) else { continue };
+            let Some(mut frame) = line.send(&screen, usize::MAX).pop() else { continue };
             if number == 1 && !frame.is_empty() {
                 for (place, value) in &damage {
                     *place.get_mut(&mut frame) ^= value;
@@ -187,11 +186,13 @@ proptest! {
 fn nothing_new_is_no_frame() {
     let size = Size::new(90, 60);
     let (screen, mut line) = (Screen::new(size), Line::new(size));
-    assert_eq!(line.send(&screen), None);
+    assert!(line.send(&screen, usize::MAX).is_empty());
 }
 
 #[test]
 fn too_large_is_refused() {
     assert!(Decoder::new(Size::new(16_385, 1), SLOTS).is_none());
-    assert!(Encoder::new(Size::new(1, 16_385), SLOTS, TileKey::new(&[0; 32])).is_none());
+    assert!(Decoder::new(Size::new(16_384, 16_384), SLOTS).is_none());
+    assert!(Decoder::new(Size::new(16, 16), 16_385).is_none());
+    assert!(Decoder::new(Size::new(16, 16), 0).is_none());
 }

@@ -1,17 +1,63 @@
 //! What becomes of viewers and their streams, without a clock.
 
 use super::*;
+use crate::TILE;
+use crate::geometry::Rect;
 
 const SIZE: Size = Size::new(640, 480);
 const MS: Duration = Duration::from_millis(1);
 
-fn send(streams: &mut Streams, now: Duration) -> Option<FramePlan> {
-    let plan = streams.next_frame(|_| Some(SIZE), now)?;
-    streams.sent(&plan, 100_000, now);
-    Some(plan)
+/// Stands for an encoder: each tile takes so many bytes, believed and real.
+struct Fake {
+    tile_bytes: usize,
+    /// How often it was told to forget.
+    forgot: usize,
 }
 
-fn touch(streams: &mut Streams) {
+impl Coder for Fake {
+    type Picture = ();
+
+    fn encode(&mut self, (): &(), damage: &Damage, room: usize) -> Option<Encoded> {
+        let mut deferred = damage.clone();
+        let (mut taken, most) = (0, (room / self.tile_bytes).max(1));
+        let size = damage.size();
+        deferred.clear();
+        for rect in damage.rects() {
+            for (x, y) in (rect.y / TILE..(rect.y + rect.height).div_ceil(TILE))
+                .flat_map(|row| (rect.x / TILE..(rect.x + rect.width).div_ceil(TILE)).map(move |column| (column, row)))
+            {
+                taken += 1;
+                if taken > most {
+                    deferred.extend(Rect::clipped((x * TILE).into(), (y * TILE).into(), 1, 1, size));
+                }
+            }
+        }
+        (taken > 0).then(|| Encoded { bytes: vec![0; taken.min(most) * self.tile_bytes], deferred })
+    }
+
+    fn branch(&self) -> Self {
+        Self { tile_bytes: self.tile_bytes, forgot: 0 }
+    }
+
+    fn forget(&mut self) {
+        self.forgot += 1;
+    }
+}
+
+fn streams_of(tile_bytes: usize) -> Streams<Fake> {
+    Streams::new(1, Box::new(move |_| Fake { tile_bytes, forgot: 0 }))
+}
+
+/// Large frames: a viewer that is silent has soon all that it may have.
+fn streams() -> Streams<Fake> {
+    streams_of(1_250)
+}
+
+fn send(streams: &mut Streams<Fake>, now: Duration) -> Option<Frame> {
+    streams.next_frame(|_| Some(&()), now)
+}
+
+fn touch(streams: &mut Streams<Fake>) {
     // What nobody wants to see is not even looked at.
     if streams.wants_capture(0) {
         let mut damage = Damage::new(SIZE);
@@ -22,7 +68,7 @@ fn touch(streams: &mut Streams) {
 
 /// Send what may be sent, and let these viewers acknowledge it at once;
 /// how many frames each of them got.
-fn pass(streams: &mut Streams, quick: &[ViewerId], now: Duration) -> BTreeMap<ViewerId, usize> {
+fn pass(streams: &mut Streams<Fake>, quick: &[ViewerId], now: Duration) -> BTreeMap<ViewerId, usize> {
     let mut got = BTreeMap::new();
     while let Some(plan) = send(streams, now) {
         for viewer in streams.subscribers(plan.stream) {
@@ -36,39 +82,62 @@ fn pass(streams: &mut Streams, quick: &[ViewerId], now: Duration) -> BTreeMap<Vi
 }
 
 #[test]
-fn a_newcomer_costs_the_others_nothing_and_joins_them() {
-    let mut streams = Streams::new(1);
+fn a_newcomer_costs_the_others_nothing() {
+    let mut streams = streams();
     assert!(streams.subscribe(1, 0, SIZE, MS));
     pass(&mut streams, &[1], MS);
     let before = streams.of_viewer(1).unwrap();
     assert!(streams.subscribe(2, 0, SIZE, MS * 5000));
-    let plan = send(&mut streams, MS * 5000).unwrap();
-    assert!(plan.keyframe && plan.stream == 2, "{plan:?}");
-    streams.acknowledged(2, (plan.stream, plan.epoch, plan.frame_number), MS * 5001);
+    let frame = send(&mut streams, MS * 5000).unwrap();
+    assert!(frame.keyframe && frame.stream == 2, "{frame:?}");
+    streams.acknowledged(2, (frame.stream, frame.epoch, frame.frame_number), MS * 5001);
     pass(&mut streams, &[1, 2], MS * 5001);
     assert_eq!(streams.of_viewer(1), Some(before), "the first one begins nothing anew");
-    streams.take_moved();
-    assert_eq!(streams.next_frame(|_| Some(SIZE), MS * 5100), None);
+    // Two are left apart: both remember all that they saw.
+    pass(&mut streams, &[1, 2], MS * 9000);
     assert_ne!(streams.of_viewer(2), streams.of_viewer(1));
-    // After a while of keeping up it goes on with the others.
-    assert_eq!(streams.next_frame(|_| Some(SIZE), MS * 9000), None);
-    assert_eq!(streams.of_viewer(2), streams.of_viewer(1));
+    assert!(streams.streams.values().all(|stream| stream.coder.forgot == 0));
+}
+
+#[test]
+fn many_who_keep_up_go_on_as_one() {
+    let mut streams = streams();
+    for viewer in 1..=3 {
+        assert!(streams.subscribe(viewer, 0, SIZE, MS));
+    }
+    pass(&mut streams, &[1, 2, 3], MS);
+    streams.take_moved();
+    assert_eq!(send(&mut streams, MS * 2900), None);
+    assert_eq!(streams.streams.len(), 3);
+    // After a while of keeping up they share; what differs they forget.
+    assert_eq!(send(&mut streams, MS * 4000), None);
     let moved = streams.take_moved();
-    let handover = moved.first().and_then(|moved| moved.handover).unwrap();
-    assert_eq!((moved.len(), handover.from_stream, handover.stream), (1, 2, 1));
+    let handovers: Vec<Handover> = moved.iter().filter_map(|moved| moved.handover).collect();
+    assert!(!handovers.is_empty() && handovers.iter().all(|handover| handover.stream == 1), "{moved:?}");
+    assert_eq!(streams.of_viewer(2), streams.of_viewer(1));
+    assert_eq!(streams.streams[&1].coder.forgot, handovers.len());
     touch(&mut streams);
-    let plan = send(&mut streams, MS * 9001).unwrap();
-    assert_eq!((plan.stream, plan.keyframe, plan.frame_number), (1, false, handover.frame));
+    let frame = send(&mut streams, MS * 4001).unwrap();
+    assert_eq!((frame.stream, frame.keyframe, frame.frame_number), (1, false, handovers[0].frame));
+}
+
+/// Three viewers, of whom the first two share a stream.
+fn sharing() -> Streams<Fake> {
+    let mut streams = streams();
+    for viewer in 1..=3 {
+        assert!(streams.subscribe(viewer, 0, SIZE, MS));
+    }
+    pass(&mut streams, &[1, 2, 3], MS);
+    pass(&mut streams, &[1, 2, 3], MS * 4000);
+    assert_eq!(streams.of_viewer(1), streams.of_viewer(2));
+    streams.unsubscribe(3);
+    streams.take_moved();
+    streams
 }
 
 #[test]
 fn a_slow_viewer_is_given_its_own_pace() {
-    let mut streams = Streams::new(1);
-    assert!(streams.subscribe(1, 0, SIZE, MS) && streams.subscribe(2, 0, SIZE, MS));
-    pass(&mut streams, &[1, 2], MS);
-    pass(&mut streams, &[1, 2], MS * 4000);
-    assert_eq!(streams.of_viewer(1), streams.of_viewer(2));
-    streams.take_moved();
+    let mut streams = sharing();
     let (mut now, mut got) = (MS * 5000, BTreeMap::new());
     for _ in 0..100 {
         now += MS * 20;
@@ -88,12 +157,8 @@ fn a_slow_viewer_is_given_its_own_pace() {
 
 #[test]
 fn refreshes_cannot_be_used_against_others() {
-    let mut streams = Streams::new(1);
-    assert!(streams.subscribe(1, 0, SIZE, MS) && streams.subscribe(2, 0, SIZE, MS));
-    pass(&mut streams, &[1, 2], MS);
-    pass(&mut streams, &[1, 2], MS * 4000);
+    let mut streams = sharing();
     let before = streams.of_viewer(1);
-    assert_eq!(before, streams.of_viewer(2));
     for late in 0..50 {
         streams.refresh(2, SIZE, MS * (5000 + late));
     }
@@ -102,83 +167,44 @@ fn refreshes_cannot_be_used_against_others() {
     assert_eq!(streams.streams.len(), 2);
 }
 
-/// Bytes of a frame whose tiles need as many each.
-fn written(streams: &mut Streams, plan: &mut FramePlan, tile_bytes: usize) -> usize {
-    let written = streams.write(plan, |rects| {
-        let mut damage = Damage::new(Size::new(1920, 1080));
-        rects.iter().for_each(|rect| damage.mark(*rect));
-        Ok::<_, std::convert::Infallible>(vec![0; damage.count() * tile_bytes])
-    });
-    written.unwrap().len()
-}
-
 #[test]
 fn frames_are_as_large_as_there_is_room() {
     let size = Size::new(1920, 1080);
-    // Typing needs little of a tile, a page some, noise all.
-    for (what, few, tile_bytes) in [("at once", 0, 10_000), ("after typing", 20, 12_300), ("a page", 20, 1_000)] {
-        let mut streams = Streams::new(1);
+    for tile_bytes in [60, 1_000, 12_300] {
+        let mut streams = streams_of(tile_bytes);
         assert!(streams.subscribe(1, 0, size, MS));
-        let mut now = MS;
-        for number in 0..few {
-            if number > 0 {
-                let mut damage = Damage::new(size);
-                damage.mark(Rect::new(10, 10, 5, 5));
-                streams.changed(0, &damage);
-            }
-            while let Some(mut plan) = streams.next_frame(|_| Some(size), now) {
-                let bytes = written(&mut streams, &mut plan, 60);
-                streams.sent(&plan, bytes, now);
-                now += MS * 50;
-                streams.acknowledged(1, (plan.stream, plan.epoch, plan.frame_number), now);
-            }
-        }
-        streams.changed(0, &Damage::all(size));
-        let mut all = Damage::new(size);
-        for number in 0..1000 {
-            now += MS * 100;
-            let Some(mut plan) = streams.next_frame(|_| Some(size), now) else { break };
+        let (mut now, mut frames) = (MS, 0);
+        loop {
             let room = streams.subscribers[&1].pacer.room();
-            let bytes = written(&mut streams, &mut plan, tile_bytes);
-            assert!(bytes <= (room * FAR_TOO_LARGE).max(tile_bytes), "{what}: {bytes} bytes, room for {room}");
-            all.merge(&plan.damage);
-            streams.sent(&plan, bytes, now);
+            let Some(frame) = send(&mut streams, now) else { break };
+            assert!(frame.payload.len() <= room.max(tile_bytes), "{} bytes, room for {room}", frame.payload.len());
+            assert_eq!(frame.keyframe, frames == 0);
+            frames += 1;
+            now += MS * 100;
             // The line takes it in, slower and slower.
-            streams.acknowledged(1, (plan.stream, plan.epoch, plan.frame_number), now + MS * number);
+            streams.acknowledged(1, (frame.stream, frame.epoch, frame.frame_number), now + MS * frames);
         }
-        assert_eq!(all, Damage::all(size), "{what}");
+        assert!(streams.streams[&1].pending.is_empty(), "{tile_bytes}");
     }
 }
 
 #[test]
-fn what_does_not_fit_has_its_turn() {
-    let size = Size::new(1920, 1080);
-    let mut streams = Streams::new(1);
+fn huge_displays_come_in_several_frames() {
+    let size = Size::new(7680, 4320);
+    let mut streams = streams_of(4_000);
     assert!(streams.subscribe(1, 0, size, MS));
-    let mut all = Damage::new(size);
-    for number in 0..400 {
-        // The top changes all the time, and every frame is believed to be small.
-        let mut damage = Damage::new(size);
-        damage.mark(Rect::new(0, 0, 1920, 128));
-        streams.changed(0, &damage);
-        streams.streams.values_mut().for_each(|stream| stream.tile_bytes = 1);
-        let now = MS * number * 100;
-        let mut plan = streams.next_frame(|_| Some(size), now).unwrap();
-        let bytes = written(&mut streams, &mut plan, 12_300);
-        all.merge(&plan.damage);
-        streams.sent(&plan, bytes, now);
-        streams.acknowledged(1, (plan.stream, plan.epoch, plan.frame_number), now + MS * 20);
+    let mut frames = 0;
+    while let Some(frame) = send(&mut streams, MS) {
+        assert!(frame.payload.len() <= MOST_BYTES);
+        streams.acknowledged(1, (frame.stream, frame.epoch, frame.frame_number), MS);
+        frames += 1;
     }
-    assert_eq!(all, Damage::all(size));
+    assert!(frames >= 30, "{frames}");
 }
 
 #[test]
 fn a_new_size_is_one_whole_picture_for_the_slow_too() {
-    let mut streams = Streams::new(1);
-    assert!(streams.subscribe(1, 0, SIZE, MS) && streams.subscribe(2, 0, SIZE, MS));
-    pass(&mut streams, &[1, 2], MS);
-    pass(&mut streams, &[1, 2], MS * 4000);
-    assert_eq!(streams.of_viewer(1), streams.of_viewer(2));
+    let mut streams = sharing();
     // The second one has all that it may before it when the size changes.
     while streams.subscribers[&2].pacer.may_send() {
         touch(&mut streams);
@@ -197,7 +223,7 @@ fn a_new_size_is_one_whole_picture_for_the_slow_too() {
 
 #[test]
 fn displays_are_switched_with_pauses() {
-    let mut streams = Streams::new(1);
+    let mut streams = streams();
     assert!(streams.subscribe(1, 0, SIZE, MS));
     let switched = (0..1000).filter(|at| {
         let may = streams.may_switch(1, MS * *at);
@@ -208,27 +234,8 @@ fn displays_are_switched_with_pauses() {
 }
 
 #[test]
-fn huge_displays_come_in_several_frames() {
-    let size = Size::new(7680, 4320);
-    let mut streams = Streams::new(1);
-    assert!(streams.subscribe(1, 0, size, MS));
-    let mut whole = Damage::new(size);
-    let mut frames = 0;
-    while let Some(plan) = streams.next_frame(|_| Some(size), MS) {
-        assert!(plan.damage.rects().iter().map(|rect| rect.area()).sum::<usize>() <= MOST_TILES * 64 * 64);
-        assert_eq!(plan.keyframe, frames == 0);
-        whole.merge(&plan.damage);
-        streams.sent(&plan, 1000, MS);
-        streams.acknowledged(1, (plan.stream, plan.epoch, plan.frame_number), MS);
-        frames += 1;
-    }
-    assert_eq!(whole, Damage::all(size));
-    assert!(frames >= 11, "{frames}");
-}
-
-#[test]
 fn nothing_is_left_when_all_are_gone() {
-    let mut streams = Streams::new(1);
+    let mut streams = streams();
     for viewer in 0..100 {
         streams.subscribe(viewer, viewer % 3, SIZE, MS * viewer);
     }
