@@ -79,6 +79,9 @@ async function pixels(path) {
     copy.width = source.width;
     copy.height = source.height;
     const context = copy.getContext("2d", { willReadFrequently: true });
+    // Where nothing was drawn this shows, and is no picture of anything.
+    context.fillStyle = "#f0f";
+    context.fillRect(0, 0, copy.width, copy.height);
     context.drawImage(source, 0, 0);
     const data = context.getImageData(0, 0, copy.width, copy.height).data;
     let text = "";

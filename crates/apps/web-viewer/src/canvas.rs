@@ -39,7 +39,7 @@ impl Canvas {
             self.decoder = Some(Decoder::new(size, frame.remembered_tiles as usize).ok_or(())?);
             if known != size || self.display != frame.display_id {
                 self.display = frame.display_id;
-                self.rgba = vec![255; size.area() * 4];
+                self.rgba = vec![0; size.area() * 4];
                 self.canvas.set_width(size.width);
                 self.canvas.set_height(size.height);
                 resized = Some((size.width, size.height));
@@ -47,7 +47,9 @@ impl Canvas {
         }
         let decoder = self.decoder.as_mut().ok_or(())?;
         decoder.decode(&frame.payload).map_err(|_| ())?;
-        let rects = decoder.changed();
+        // What an epoch leaves black is as much part of the picture.
+        let whole = frame.keyframe.then(|| decoder.picture().size().rect());
+        let rects = whole.map_or_else(|| decoder.changed(), |whole| vec![whole]);
         for rect in &rects {
             self.swizzle(*rect);
         }
