@@ -90,6 +90,20 @@ pub(super) trait Residuals {
 const LEAST: u32 = 1 << 16;
 const LANES: usize = 3;
 
+/// For each share, 2^44 divided by it, rounded up: products with states below
+/// share * 2^20 have the quotient above bit 44 (the error is below share * 2^20 /
+/// 2^44 < 1 / share). States that are coded are below that, and no such product
+/// reaches 2^64. No share is the whole.
+const INVERSE: [u64; TOTAL as usize] = {
+    let mut inverse = [0; TOTAL as usize];
+    let mut share = 1;
+    while share < TOTAL as usize {
+        inverse[share] = (1_u64 << 44).div_ceil(share as u64);
+        share += 1;
+    }
+    inverse
+};
+
 /// Residuals that wait: they are written backwards, once all are known.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Waiting(Vec<(u16, u16)>);
@@ -120,12 +134,14 @@ impl Waiting {
         let last = self.0.len() % LANES;
         for (index, (start, share)) in self.0.iter().enumerate().rev() {
             let state = &mut lanes[index % LANES];
-            let share = u32::from(*share);
+            let (share, start) = (u32::from(*share), u32::from(*start));
             if *state >> (32 - SCALE) >= share {
                 bytes.extend_from_slice(&(*state as u16).to_le_bytes());
                 *state >>= 16;
             }
-            *state = (*state / share << SCALE) + *state % share + u32::from(*start);
+            // Quotient and remainder by `share`: a product is quicker.
+            let whole = (u64::from(*state) * INVERSE[share as usize & (TOTAL as usize - 1)] >> 44) as u32;
+            *state += whole * (TOTAL - share) + start;
         }
         debug_assert_eq!(last, 0, "every pixel has three residuals");
         for state in lanes {
@@ -211,36 +227,34 @@ impl Photo {
         height: usize,
         west_known: bool,
     ) {
-        for y in 0..height {
-            for x in 0..WIDTH {
-                let at = first + y * stride + x;
-                let north = Colour::of(pixels.get(at - stride));
-                let (west, corner) = if x > 0 || west_known {
-                    (Colour::of(pixels.get(at - 1)), Colour::of(pixels.get(at - stride - 1)))
-                } else {
-                    (north, north)
-                };
-                let east = if x + 1 < WIDTH { Colour::of(pixels.get(at - stride + 1)) } else { north };
+        for line in (0..height).map(|y| first + y * stride) {
+            // Each is the next one's neighbour: looked at once.
+            let mut north = Colour::of(pixels.get(line - stride));
+            let (mut west, mut corner) = if west_known {
+                (Colour::of(pixels.get(line - 1)), Colour::of(pixels.get(line - stride - 1)))
+            } else {
+                (north, north)
+            };
+            for at in line..line + WIDTH {
+                let is_last = at + 1 == line + WIDTH;
+                let east = if is_last { north } else { Colour::of(pixels.get(at - stride + 1)) };
                 let actual = if R::WRITES { Colour::of(pixels.get(at)) } else { Colour::default() };
-                let unrest = west.green.abs_diff(corner.green)
-                    + north.green.abs_diff(corner.green)
-                    + north.green.abs_diff(east.green);
+                let (west_corner, north_corner) = (west.apart(corner), north.apart(corner));
+                let unrest = west_corner.green + north_corner.green + north.green.abs_diff(east.green);
                 let foretold = median(west.green, north.green, corner.green);
                 let off = self.channel(residuals, 0, unrest, (actual.green - foretold) as u8);
                 let green = (foretold + i32::from(off)) & 255;
-                let unrest = west.red.abs_diff(corner.red)
-                    + north.red.abs_diff(corner.red)
-                    + u32::from((off as i8).unsigned_abs());
+                let unrest = west_corner.red + north_corner.red + u32::from((off as i8).unsigned_abs());
                 let foretold = median(west.red, north.red, corner.red);
                 let off = self.channel(residuals, 1, unrest, (actual.red - foretold) as u8);
-                let red = green + foretold + i32::from(off);
-                let unrest = west.blue.abs_diff(corner.blue)
-                    + north.blue.abs_diff(corner.blue)
-                    + u32::from((off as i8).unsigned_abs());
+                let red = (green + foretold + i32::from(off)) & 255;
+                let unrest = west_corner.blue + north_corner.blue + u32::from((off as i8).unsigned_abs());
                 let foretold = median(west.blue, north.blue, corner.blue);
                 let off = self.channel(residuals, 2, unrest, (actual.blue - foretold) as u8);
-                let blue = green + foretold + i32::from(off);
-                pixels.put(at, ((red & 255) << 16 | green << 8 | blue & 255) as u32);
+                let blue = (green + foretold + i32::from(off)) & 255;
+                pixels.put(at, (red << 16 | green << 8 | blue) as u32);
+                (corner, north) = (north, east);
+                west = Colour { green, red: red - green, blue: blue - green };
             }
         }
         self.tiles = self.tiles.wrapping_add(1);
@@ -267,7 +281,24 @@ struct Colour {
     blue: i32,
 }
 
+/// How far each of a colour's parts stands from another's.
+#[derive(Debug, Clone, Copy)]
+struct Apart {
+    green: u32,
+    red: u32,
+    blue: u32,
+}
+
 impl Colour {
+    #[inline(always)]
+    fn apart(self, other: Self) -> Apart {
+        Apart {
+            green: self.green.abs_diff(other.green),
+            red: self.red.abs_diff(other.red),
+            blue: self.blue.abs_diff(other.blue),
+        }
+    }
+
     #[inline(always)]
     fn of(pixel: u32) -> Self {
         let green = (pixel >> 8 & 255) as i32;
