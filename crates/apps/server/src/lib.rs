@@ -19,6 +19,7 @@ mod keys;
 mod listen;
 mod meters;
 mod random;
+mod read_ahead;
 mod relay;
 mod request;
 mod request_id;

@@ -16,6 +16,7 @@ use tower_service::Service;
 
 use crate::app::App;
 use crate::connections::Seat;
+use crate::read_ahead::ReadAhead;
 use crate::tls::Tls;
 
 /// How long a peer may take for its first byte, and from there for a head.
@@ -97,10 +98,10 @@ async fn connect(
         let service = TowerToHyperService::new(service);
         let served = if let Some(tls) = tls {
             let Some(stream) = tls.accept(stream, HEAD_WITHIN).await else { return };
-            let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+            let connection = builder.serve_connection_with_upgrades(TokioIo::new(ReadAhead::new(stream)), service);
             watcher.watch(connection.into_owned()).await
         } else {
-            let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+            let connection = builder.serve_connection_with_upgrades(TokioIo::new(ReadAhead::new(stream)), service);
             watcher.watch(connection.into_owned()).await
         };
         if let Err(error) = served {

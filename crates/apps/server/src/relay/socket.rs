@@ -31,7 +31,8 @@ pub(super) fn bounded(upgrade: WebSocketUpgrade, most: usize) -> WebSocketUpgrad
         .protocols([limits::SUBPROTOCOL])
         .max_message_size(most)
         .max_frame_size(most)
-        .read_buffer_size(4 << 10)
+        // Large pieces are read ahead of it.
+        .read_buffer_size(1 << 10)
         .write_buffer_size(BATCH)
         .max_write_buffer_size(8 << 20)
 }
