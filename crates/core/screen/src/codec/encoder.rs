@@ -13,8 +13,10 @@ use super::range::Writer;
 use crate::damage::Damage;
 use crate::geometry::Size;
 
-/// Dirty tiles below which nothing is searched for motion.
+/// Drawn tiles below which nothing is searched for motion.
 const FEW: usize = 6;
+/// Dirty tiles up to which memory is asked before motion is looked for.
+const SMALL: usize = 200;
 /// Parts that are drawn before a tile is looked up in memory.
 const WORTH_LOOKING: u32 = 2;
 /// Parts that are drawn before a tile may be a photograph.
@@ -119,12 +121,7 @@ impl Encoder {
             self.models = Models::new();
             self.names = Names::new(self.slots);
         }
-        if dirty >= FEW {
-            let found = self.search.find(&self.shown, now, &self.dirty);
-            self.grid.vectors.extend(found);
-        }
-        self.find_sources(now);
-        self.recall(now);
+        self.find_origins(now, dirty);
         self.find_photos(now);
         self.costs.defer(&mut self.grid, room, &mut deferred);
         // What waits is as it was, also where others look at it.
@@ -204,6 +201,26 @@ impl Encoder {
         count
     }
 
+    /// From where every tile comes: another place, or memory. A small area is
+    /// looked up in memory first, since looking for motion costs more.
+    fn find_origins(&mut self, now: &Canvas, dirty: usize) {
+        if dirty <= SMALL {
+            self.find_sources(now);
+            self.recall(now);
+            let left = self.grid.tiles.iter().filter(|tile| tile.mode == Mode::Drawn).count();
+            if left < FEW {
+                return;
+            }
+        }
+        let found = self.search.find(&self.shown, now, &self.dirty);
+        if dirty <= SMALL && found.is_empty() {
+            return;
+        }
+        self.grid.vectors.extend(found);
+        self.find_sources(now);
+        self.recall(now);
+    }
+
     /// For each tile: whether it is elsewhere as a whole, and if not, from
     /// where each of its blocks has most of its pixels.
     fn find_sources(&mut self, now: &Canvas) {
@@ -212,7 +229,7 @@ impl Encoder {
         let mut last = 1;
         for (column, row) in self.grid.places() {
             let mut tile = self.grid.tile(column, row);
-            if tile.mode == Mode::Same {
+            if tile.mode != Mode::Drawn {
                 continue;
             }
             let (x, y) = (column * TILE, row * TILE);
