@@ -13,13 +13,15 @@ pub(crate) struct Canvas {
     decoder: Option<Decoder>,
     rgba: Vec<u8>,
     display: u32,
+    /// Width, height and display that the page was told last.
+    told: Option<(u32, u32, u32)>,
 }
 
 impl Canvas {
     pub(crate) fn new(canvas: OffscreenCanvas) -> Result<Self, JsValue> {
         let context = canvas.get_context("2d")?.ok_or_else(|| JsValue::from_str("this browser draws no pictures"))?;
         let context = context.unchecked_into();
-        Ok(Self { canvas, context, decoder: None, rgba: Vec::new(), display: 0 })
+        Ok(Self { canvas, context, decoder: None, rgba: Vec::new(), display: 0, told: None })
     }
 
     /// The display that is shown.
@@ -35,14 +37,20 @@ impl Canvas {
         let mut resized = None;
         if frame.keyframe {
             let size = Size::new(frame.width, frame.height);
-            let known = self.size();
+            let same = self.size() == size;
+            // The old one goes first: two would be twice the memory.
+            self.decoder = None;
             self.decoder = Some(Decoder::new(size, frame.remembered_tiles as usize).ok_or(())?);
-            if known != size || self.display != frame.display_id {
-                self.display = frame.display_id;
+            if !same {
+                self.rgba = Vec::new();
                 self.rgba = vec![0; size.area() * 4];
                 self.canvas.set_width(size.width);
                 self.canvas.set_height(size.height);
-                resized = Some((size.width, size.height));
+            }
+            self.display = frame.display_id;
+            let shows = (size.width, size.height, self.display);
+            if self.told != Some(shows) {
+                resized = Some((shows, (size.width, size.height)));
             }
         }
         let decoder = self.decoder.as_mut().ok_or(())?;
@@ -54,7 +62,10 @@ impl Canvas {
             self.swizzle(*rect);
         }
         self.draw(&rects).map_err(|_| ())?;
-        Ok(resized)
+        // Only now: what failed has to be told with the next one.
+        let Some((shows, size)) = resized else { return Ok(None) };
+        self.told = Some(shows);
+        Ok(Some(size))
     }
 
     fn size(&self) -> Size {

@@ -381,8 +381,8 @@ impl<C: Coder> Streams<C> {
             if viewers.len() == self.subscribers.values().filter(|other| other.stream == id).count() {
                 continue;
             }
-            for viewer in viewers {
-                if let Some((own, handover)) = self.branch(id) {
+            if let Some((own, handover)) = self.branch(id) {
+                for viewer in viewers {
                     self.move_to(viewer, own, handover);
                 }
             }

@@ -52,7 +52,7 @@ impl ViewerSession {
             versions: Some(ProtocolVersions { lowest: limits::VERSIONS.0, highest: limits::VERSIONS.1 }),
             software_version: software.into(),
             capabilities: Vec::new(),
-            decodable: vec![VideoCodec::Raw.into()],
+            decodable: vec![VideoCodec::Tiles.into()],
             display_id,
         };
         (Self { heard: now, beat: now, awaiting: Some(now), ..Self::default() }, encode(hello))

@@ -253,6 +253,8 @@ impl Thread {
         let Some(stale) = self.layout.replace(&fresh) else { return Ok(()) };
         let now = self.now();
         let watched: Vec<u32> = self.streams.displays().collect();
+        // Nobody notes what changes where nobody watches.
+        self.seen.retain(|id, _| watched.contains(id));
         for id in watched {
             let before = stale.iter().find(|display| display.id == id);
             let after = fresh.iter().find(|display| display.id == id);
@@ -312,13 +314,13 @@ impl Thread {
     }
 
     fn pump(&mut self) -> Result<(), DesktopError> {
-        self.answered = self.waker.answered();
         let now = self.now();
         // What did not change by itself does not change by an acknowledgement.
-        if self.screen.poll_period().is_some() && now < self.look_at {
+        if self.obstacle.is_none() && self.screen.poll_period().is_some() && now < self.look_at {
             self.send_frames();
             return Ok(());
         }
+        self.answered = self.waker.answered();
         self.refresh_displays()?;
         self.look_again_after(now);
         if let Some(obstacle) = self.screen.obstacle() {

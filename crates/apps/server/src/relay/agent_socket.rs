@@ -320,7 +320,7 @@ impl Reader {
             } else {
                 (limits::HEARTBEAT_IDLE, limits::SILENCE_END_IDLE)
             };
-            if watched && !was_watched {
+            if watched && !was_watched && silence.own(now) < limits::HEARTBEAT_IDLE + limits::SILENCE_END {
                 // Silence was fine until now: it counts from here.
                 silence.heard(now);
                 beat = beat.min(now.saturating_sub(period));
@@ -372,6 +372,8 @@ impl Reader {
     }
 
     async fn take_breath(&mut self, first: Received, stream: &mut SplitStream<WebSocket>) -> Result<(), Gone> {
+        // However much is here already, others have their turn.
+        tokio::task::coop::consume_budget().await;
         let (mut message, mut count, mut bytes) = (first, 0, 0);
         loop {
             (count, bytes) = (count + 1, bytes + length(&message));

@@ -57,6 +57,8 @@ const LOGGED_OUT: &str = "Your login has ended.";
 const PROBLEM: &str = "The server has a problem. Try again in a moment.";
 /// How often an open socket's right to be there is looked at again.
 const RECHECK: Duration = Duration::from_secs(15);
+/// How long the database may take for that.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -149,7 +151,9 @@ async fn stands(store: &Store, claims: &Claims, now: i64) -> Result<bool, gc_sto
 /// Whether the token is known to stand no longer; a database that cannot be
 /// asked is no reason to send anybody away.
 async fn has_fallen(app: Arc<App>, claims: Claims) -> bool {
-    matches!(stands(&app.store, &claims, app.clock.steady()).await, Ok(false))
+    let asked = stands(&app.store, &claims, app.clock.steady());
+    // One that never answers is asked again.
+    matches!(tokio::time::timeout(ANSWER_WITHIN, asked).await, Ok(Ok(false)))
 }
 
 /// The answer to what was asked; none where nothing was.
@@ -311,13 +315,21 @@ impl Reader {
                 biased;
                 fallen = answer(&mut asked) => {
                     asked = None;
+                    silence.woken(wake, app.clock.now());
                     if fallen { Err((Ending::CredentialEnded, LOGGED_OUT)) } else { Ok(()) }
                 }
                 message = stream.next() => {
                     silence.heard(app.clock.now());
                     released = false;
                     match message {
-                        Some(Ok(Message::Binary(bytes))) => self.take(bytes).await,
+                        Some(Ok(Message::Binary(bytes))) => {
+                            // However much is here already, others have their turn.
+                            tokio::task::coop::consume_budget().await;
+                            let outcome = self.take(bytes).await;
+                            // What that waited for was not the viewer's silence.
+                            silence.heard(app.clock.now());
+                            outcome
+                        }
                         Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
                         Some(Ok(Message::Text(_))) => Err((Ending::Protocol, "Messages are binary.")),
                         Some(Err(error)) if too_large(&error) => {

@@ -13,6 +13,9 @@ const KNOWN: usize = 2;
 /// A drawn part before any was seen: a quarter of its pixels cost a byte.
 const FIRST: usize = PART * PART / 4;
 
+/// A drawn part, however little the last ones cost: the next may be new.
+const LEAST: usize = 6;
+
 /// What was learnt of costs.
 #[derive(Debug, Clone)]
 pub(super) struct Costs {
@@ -72,7 +75,7 @@ impl Costs {
         if parts > 0 {
             // What is larger counts at once, what is smaller by and by.
             let now = bytes * 100 / parts;
-            self.drawn = now.max((self.drawn * 7 + now) / 8).clamp(100, PART * PART * 400);
+            self.drawn = now.max((self.drawn * 7 + now) / 8).clamp(LEAST * 100, PART * PART * 400);
         }
     }
 }

@@ -189,7 +189,12 @@ fn prepare(
     };
     match tile.mode {
         Mode::Same if lacking => bring(0, x, y, TILE),
-        Mode::Same | Mode::Photo | Mode::Pattern => {}
+        Mode::Same => {}
+        Mode::Photo | Mode::Pattern => {
+            // What lies below the picture is no part of it, and black.
+            let height = (earlier.size().height as usize).saturating_sub(y).min(TILE);
+            (y + height..y + TILE).for_each(|below| next.line_mut(x, below, TILE).fill(0));
+        }
         Mode::Moved => bring(tile.vector, x, y, TILE),
         Mode::Drawn => {
             for (block, vector) in tile.vectors.into_iter().enumerate() {

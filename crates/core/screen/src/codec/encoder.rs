@@ -65,7 +65,7 @@ impl Encoder {
     #[must_use]
     pub fn new(size: Size, slots: usize, key: TileKey) -> Self {
         let size = Size::new(size.width.min(LONGEST), size.height.min(LONGEST));
-        let grid = Grid::new(size);
+        let (grid, slots) = (Grid::new(size), slots.max(1));
         Self {
             key,
             slots,
@@ -140,6 +140,7 @@ impl Encoder {
         self.costs.learn(&self.grid, bytes.len());
         if !self.waiting.is_empty() {
             self.waiting.finish(&mut bytes);
+            self.waiting.clear();
         }
         self.partly = partly;
         Some(Encoded { bytes, deferred })
@@ -371,7 +372,7 @@ impl Encoder {
         let (bounds, width) = (self.grid.bounds(), self.grid.columns * 2);
         for (column, row) in self.grid.places() {
             let tile = self.grid.tile(column, row);
-            if tile.mode == Mode::Same {
+            if !matches!(tile.mode, Mode::Moved | Mode::Drawn) {
                 continue;
             }
             for block in 0..BLOCKS {

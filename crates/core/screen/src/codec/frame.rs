@@ -278,7 +278,7 @@ impl Frames {
             let at = self.known.iter().take(self.known_count).position(|known| known == place);
             if self.known_count > 0 && coder.bit(&mut self.vector_known, at.is_some()) {
                 let which = coder.tree(&mut self.vector_which, 3, at.unwrap_or(0) as u32) as usize;
-                *place = *self.known.get(which).ok_or(Impossible)?;
+                *place = *self.known.get(..self.known_count).and_then(|known| known.get(which)).ok_or(Impossible)?;
             } else {
                 let [x, y] = &mut self.vector_length;
                 let mut length = |models, value: i32| unfold(coder.number(models, fold(value)));

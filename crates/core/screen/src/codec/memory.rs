@@ -10,6 +10,9 @@ use super::canvas::{Canvas, TILE};
 /// Bytes of a remembered tile.
 pub const TILE_BYTES: usize = TILE * TILE * size_of::<u32>();
 
+/// By so many tiles the memory grows: doubling it would need twice as much.
+const GROWTH: usize = 512;
+
 /// A secret with which the encoder names tiles: nobody who draws on the screen
 /// can make two that it takes for one.
 #[derive(Clone)]
@@ -140,6 +143,9 @@ impl Tiles {
         let slot = self.next;
         self.next = (self.next + 1) % self.capacity;
         if slot >= self.pixels.len() {
+            if self.pixels.len() == self.pixels.capacity() {
+                self.pixels.reserve_exact(GROWTH);
+            }
             self.pixels.push([0; TILE * TILE]);
         }
         let Some(place) = self.pixels.get_mut(slot) else { return };

@@ -116,9 +116,6 @@ impl Models {
         let mut runs: Vec<(usize, usize)> = Vec::new();
         for strip in 0..parts {
             let top = row * TILE + strip * PART;
-            if top >= canvas_height(earlier) {
-                return;
-            }
             runs.clear();
             for part in tiles.start * parts..tiles.end * parts {
                 let tile = grid.tile(part / parts, row);
@@ -141,10 +138,6 @@ impl Models {
             }
         }
     }
-}
-
-fn canvas_height(canvas: &Canvas) -> usize {
-    canvas.size().height as usize
 }
 
 /// What the earlier picture has for parts `left` up to `right` of a line.

@@ -196,3 +196,28 @@ fn too_large_is_refused() {
     assert!(Decoder::new(Size::new(16, 16), 16_385).is_none());
     assert!(Decoder::new(Size::new(16, 16), 0).is_none());
 }
+
+/// Things move into the lowest lines and out of them again: what lies below the
+/// picture is black on both sides all the while.
+#[test]
+fn what_moves_over_the_lower_edge() {
+    for height in [1, 5, 8, 40, 41, 48, 100, 1080 % 128] {
+        let size = Size::new(96, height);
+        let (mut screen, mut line) = (Screen::new(size), Line::new(size));
+        let mut decoder = Decoder::new(size, SLOTS).unwrap();
+        let mut seed = 1_u32;
+        for pixel in &mut screen.pixels {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            *pixel = if seed >> 24 < 40 { seed & 0xff_ffff } else { 0 };
+        }
+        let moves = [0, 17, 9, 3].map(|by| (by, true)).into_iter().chain([16, 9, 12, 5].map(|by| (by, false)));
+        for (by, down) in moves.cycle().take(24) {
+            let whole = Rect::new(0, if down { 0 } else { by }, 96, height);
+            screen.happen(&Event::Copy(whole, 0, if down { by } else { 0 }));
+            for frame in line.send(&screen, usize::MAX) {
+                decoder.decode(&frame).unwrap();
+            }
+            assert!(decoder.picture() == &line.now, "{by} of {height}, {}", if down { "down" } else { "up" });
+        }
+    }
+}
