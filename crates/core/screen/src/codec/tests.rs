@@ -201,8 +201,8 @@ fn too_large_is_refused() {
 /// picture is black on both sides all the while.
 #[test]
 fn what_moves_over_the_lower_edge() {
-    for height in [1, 5, 8, 40, 41, 48, 100, 1080 % 128] {
-        let size = Size::new(96, height);
+    for height in [1, 40, 41, 56, 168] {
+        let size = Size::new(800, height);
         let (mut screen, mut line) = (Screen::new(size), Line::new(size));
         let mut decoder = Decoder::new(size, SLOTS).unwrap();
         let mut seed = 1_u32;
@@ -212,7 +212,7 @@ fn what_moves_over_the_lower_edge() {
         }
         let moves = [0, 17, 9, 3].map(|by| (by, true)).into_iter().chain([16, 9, 12, 5].map(|by| (by, false)));
         for (by, down) in moves.cycle().take(24) {
-            let whole = Rect::new(0, if down { 0 } else { by }, 96, height);
+            let whole = Rect::new(0, if down { 0 } else { by }, 800, height);
             screen.happen(&Event::Copy(whole, 0, if down { by } else { 0 }));
             for frame in line.send(&screen, usize::MAX) {
                 decoder.decode(&frame).unwrap();
