@@ -13,8 +13,8 @@ use crate::{keys, serve};
 
 /// Whoever holds it is the folder's server. Its dot keeps it out of back-ups.
 const LOCK: &str = ".lock";
-/// How long a start waits for the database to see that the server before is
-/// gone, and how often it asks.
+/// How long a start waits for the server before it to be gone, and for the
+/// database to see that, and how often it asks.
 const PATIENCE: Duration = Duration::from_secs(3);
 const PACE: Duration = Duration::from_millis(100);
 /// How often a server looks whether it is still alone, and how often once it
@@ -33,7 +33,7 @@ pub(crate) struct Alone {
 impl Alone {
     /// Take folder and database, or say that another server has them.
     pub(crate) async fn take(config: &Config) -> Result<Self> {
-        let folder = take_folder(&config.data)?;
+        let folder = take_folder(&config.data).await?;
         let database = match &config.database_url {
             Some(url) => Some(take_database(url.expose()).await?),
             None => None,
@@ -66,16 +66,22 @@ impl Alone {
     }
 }
 
-fn take_folder(folder: &Path) -> Result<File> {
+async fn take_folder(folder: &Path) -> Result<File> {
     serve::prepare_folder(folder)?;
     let lock = keys::private(&folder.join(LOCK))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => {
-            bail!("another server runs on {}: stop it, or choose another folder with --data", folder.display())
-        }
-        Err(TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("{} cannot be taken for this server alone", folder.display()))
+    let begun = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            // One that is about to end has its moment.
+            Err(TryLockError::WouldBlock) if begun.elapsed() <= PATIENCE => tokio::time::sleep(PACE).await,
+            Err(TryLockError::WouldBlock) => {
+                bail!("another server runs on {}: stop it, or choose another folder with --data", folder.display())
+            }
+            Err(TryLockError::Error(error)) => {
+                let refused = || format!("{} cannot be taken for this server alone", folder.display());
+                return Err(error).with_context(refused);
+            }
         }
     }
 }

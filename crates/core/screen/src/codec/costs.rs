@@ -72,9 +72,8 @@ impl Costs {
     pub(super) fn learn(&mut self, grid: &Grid, bytes: usize) {
         let parts: usize =
             grid.tiles.iter().filter(|tile| tile.mode == Mode::Drawn).map(|tile| tile.drawn() as usize).sum();
-        if parts > 0 {
+        if let Some(now) = (bytes * 100).checked_div(parts) {
             // What is larger counts at once, what is smaller by and by.
-            let now = bytes * 100 / parts;
             self.drawn = now.max((self.drawn * 7 + now) / 8).clamp(LEAST * 100, PART * PART * 400);
         }
     }

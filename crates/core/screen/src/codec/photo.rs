@@ -94,7 +94,7 @@ const LANES: usize = 3;
 /// share * 2^20 have the quotient above bit 44 (the error is below share * 2^20 /
 /// 2^44 < 1 / share). States that are coded are below that, and no such product
 /// reaches 2^64. No share is the whole.
-const INVERSE: [u64; TOTAL as usize] = {
+static INVERSE: [u64; TOTAL as usize] = {
     let mut inverse = [0; TOTAL as usize];
     let mut share = 1;
     while share < TOTAL as usize {
@@ -140,7 +140,7 @@ impl Waiting {
                 *state >>= 16;
             }
             // Quotient and remainder by `share`: a product is quicker.
-            let whole = (u64::from(*state) * INVERSE[share as usize & (TOTAL as usize - 1)] >> 44) as u32;
+            let whole = ((u64::from(*state) * INVERSE[share as usize & (TOTAL as usize - 1)]) >> 44) as u32;
             *state += whole * (TOTAL - share) + start;
         }
         debug_assert_eq!(last, 0, "every pixel has three residuals");

@@ -119,7 +119,7 @@ impl Models {
             runs.clear();
             for part in tiles.start * parts..tiles.end * parts {
                 let tile = grid.tile(part / parts, row);
-                let block = (part / 2 & 1) + strip / 2 * 2;
+                let block = ((part / 2) & 1) + strip / 2 * 2;
                 let place = (part & 1) + (strip & 1) * 2;
                 if tile.mode != Mode::Drawn || tile.parts[block] >> place & 1 == 0 {
                     continue;
@@ -155,7 +155,7 @@ fn fetch(
     let per_tile = TILE / PART;
     for part in left..right {
         let tile = grid.tile(part / per_tile, row);
-        let vector = grid.vector(tile.vectors[(part / 2 & 1) + strip / 2 * 2]);
+        let vector = grid.vector(tile.vectors[((part / 2) & 1) + strip / 2 * 2]);
         let block = (part * PART / BLOCK * BLOCK, y / BLOCK * BLOCK);
         // Checked when the grid was made: the whole block lies within.
         let (x, source) = vector.source(block.0, block.1, BLOCK, grid.bounds()).unwrap_or(block);
