@@ -9,7 +9,7 @@ use anyhow::{Context, Error, Result, anyhow, bail};
 use gc_store::{HeldBy, ServerLock};
 
 use crate::config::Config;
-use crate::{keys, serve};
+use crate::{data, keys};
 
 /// Whoever holds it is the folder's server. Its dot keeps it out of back-ups.
 const LOCK: &str = ".lock";
@@ -67,7 +67,7 @@ impl Alone {
 }
 
 async fn take_folder(folder: &Path) -> Result<File> {
-    serve::prepare_folder(folder)?;
+    data::prepare_folder(folder)?;
     let lock = keys::private(&folder.join(LOCK))?;
     let begun = Instant::now();
     loop {
@@ -87,9 +87,9 @@ async fn take_folder(folder: &Path) -> Result<File> {
 }
 
 async fn take_database(url: &str) -> Result<ServerLock> {
-    let mut lock = ServerLock::new(url).context(serve::NO_POSTGRES)?;
+    let mut lock = ServerLock::new(url).context(data::NO_POSTGRES)?;
     let begun = Instant::now();
-    while lock.hold().await.context(serve::NO_POSTGRES)? != HeldBy::This {
+    while lock.hold().await.context(data::NO_POSTGRES)? != HeldBy::This {
         if begun.elapsed() > PATIENCE {
             bail!("another server runs on this PostgreSQL database: stop it, or name another database");
         }

@@ -79,7 +79,7 @@ pub fn restore(input: &Path, data: &Path) -> Result<()> {
 }
 
 fn unpack(file: File, folder: &Path) -> Result<()> {
-    crate::serve::prepare_folder(folder)?;
+    crate::data::prepare_folder(folder)?;
     let mut archive = tar::Archive::new(GzDecoder::new(file));
     archive.set_overwrite(false);
     for entry in archive.entries().context("this is no back-up")? {

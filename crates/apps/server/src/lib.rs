@@ -14,6 +14,7 @@ mod client_file;
 pub mod clock;
 pub mod config;
 mod connections;
+mod data;
 mod error;
 mod keys;
 mod listen;

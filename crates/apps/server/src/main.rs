@@ -3,9 +3,11 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand};
+use futures_util::FutureExt;
 use gc_access::Secret;
 use guruconnect_server::clock::Clock;
 use guruconnect_server::config::{Acme, Certificate};
@@ -253,10 +255,14 @@ async fn serve(options: Serve) -> Result<()> {
     if let Some(setup) = &running.setup {
         say(&format!("setup: {}", setup.expose()))?;
     }
+    // Whoever reads that it is ready may ask it to stop: it listens from here on.
+    let mut asked = pin!(ended());
+    let early = asked.as_mut().now_or_never().is_some();
     say(&format!("ready: {}", running.url))?;
     tokio::select! {
-        () = ended() => {}
-        by_itself = running.ended() => return by_itself,
+        () = asked, if !early => {}
+        by_itself = running.ended(), if !early => return by_itself,
+        () = std::future::ready(()), if early => {}
     }
     tokio::select! {
         () = running.stop() => Ok(()),

@@ -30,12 +30,10 @@ use crate::meters::Meters;
 use crate::relay::Hub;
 use crate::settings::Holder;
 use crate::tls::Tls;
-use crate::{api, keys, listen};
+use crate::{api, data, keys, listen};
 
 /// The embedded database in the data folder.
 pub(crate) const DATABASE: &str = "guruconnect.sqlite";
-/// What is said where PostgreSQL does not let us in.
-pub(crate) const NO_POSTGRES: &str = "PostgreSQL cannot be opened";
 /// How often old codes and logins are looked for.
 const SWEEP: Duration = Duration::from_secs(5);
 /// What is due so much later than anything lives is of another clock. Less may
@@ -164,25 +162,14 @@ fn setup_link(url: &str, token: &Secret) -> Secret {
 }
 
 async fn open_store(config: &Config) -> Result<Store> {
-    prepare_folder(&config.data)?;
+    data::prepare_folder(&config.data)?;
     match &config.database_url {
-        Some(url) => Store::open_postgres(url.expose()).await.context(NO_POSTGRES),
+        Some(url) => Store::open_postgres(url.expose()).await.context(data::NO_POSTGRES),
         None => {
             let path = config.data.join(DATABASE);
             Store::open_sqlite(&path).await.with_context(|| format!("cannot open {}", path.display()))
         }
     }
-}
-
-pub(crate) fn prepare_folder(folder: &std::path::Path) -> Result<()> {
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
-            .with_context(|| format!("cannot protect {}", folder.display()))?;
-    }
-    Ok(())
 }
 
 async fn run(app: Arc<App>, listener: TcpListener, tls: Option<Arc<Tls>>) {
