@@ -7,7 +7,9 @@ use gc_tests::messages::{
     AgentHello, Chat, ConsentRequest, ControlState, KeyEvent, ProtocolVersions, SessionNotice, SessionResponse,
     ViewerHello, ViewerJoined, ViewerWelcome,
 };
-use gc_tests::{AgentHeader, Body, Credential, Ended, FakeAgent, FakeViewer, Knock, TestServer, await_body};
+use gc_tests::{
+    AgentHeader, Body, Credential, Ended, FakeAgent, FakeViewer, Knock, TestServer, await_body, eventually,
+};
 
 fn versions(lowest: u32, highest: u32) -> Option<ProtocolVersions> {
     Some(ProtocolVersions { lowest, highest })
@@ -209,6 +211,40 @@ async fn ten_silent_seconds_end_a_watched_agent() -> Result<()> {
     ensure!(passed >= Duration::from_secs(9), "given up after {passed:?}");
     server.state(&technician, &session, "suspended").await?;
     viewer.settle(9000).await?;
+    Ok(())
+}
+
+/// Whoever comes and goes asks it anew each time, and keeps it no longer than
+/// its silence may last at all.
+#[tokio::test]
+async fn coming_and_going_keeps_no_silent_agent() -> Result<()> {
+    let server = TestServer::start_manual().await?;
+    let technician = server.person("operator").await?;
+    let (session, mut agent) = server.live(&technician, "view").await?;
+    agent.settle(1).await?;
+    agent.mute();
+    let mut watching: Option<FakeViewer> = None;
+    let (ended, passed) = given_up(&server, Duration::from_secs(1), agent.ended(), async |number| {
+        ensure!(number < 200, "a dead agent is kept");
+        match (&mut watching, number % 9) {
+            (None, 1) => watching = Some(server.viewer(&technician, &session, "view_only").await?),
+            (Some(viewer), 0) => {
+                viewer.cut();
+                watching = None;
+                eventually("nobody watching", || async {
+                    let viewers = technician.session(&session).await?["viewers"].clone();
+                    Ok(viewers.as_array().is_some_and(Vec::is_empty).then_some(()))
+                })
+                .await?;
+            }
+            (Some(viewer), _) => viewer.settle(number).await?,
+            (None, _) => {}
+        }
+        Ok(())
+    })
+    .await?;
+    ended.expect(4408)?;
+    ensure!(passed <= Duration::from_secs(100), "given up after {passed:?}");
     Ok(())
 }
 

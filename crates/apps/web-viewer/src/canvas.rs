@@ -50,7 +50,7 @@ impl Canvas {
             self.display = frame.display_id;
             let shows = (size.width, size.height, self.display);
             if self.told != Some(shows) {
-                resized = Some((shows, (size.width, size.height)));
+                resized = Some(shows);
             }
         }
         let decoder = self.decoder.as_mut().ok_or(())?;
@@ -63,9 +63,8 @@ impl Canvas {
         }
         self.draw(&rects).map_err(|_| ())?;
         // Only now: what failed has to be told with the next one.
-        let Some((shows, size)) = resized else { return Ok(None) };
-        self.told = Some(shows);
-        Ok(Some(size))
+        self.told = resized.or(self.told);
+        Ok(resized.map(|(width, height, _)| (width, height)))
     }
 
     fn size(&self) -> Size {

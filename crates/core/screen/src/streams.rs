@@ -1,8 +1,9 @@
 //! Streams: an encoder's state with its subscribers.
 //!
 //! Whoever begins, or begins anew, does so on a stream of its own; whoever
-//! cannot keep up with others is moved to one at once. Nobody else pays for
-//! any of it: a move hands over what a viewer has, so it costs no picture.
+//! cannot keep up with others is moved to one at once. A move hands over
+//! what a viewer has, so it costs nobody a picture; the agent encodes for each
+//! stream.
 //! Where there are many streams of a display, those whose viewers keep up go on
 //! as one: what they remember of earlier pictures is not the same, so they
 //! forget it, and keep the picture.

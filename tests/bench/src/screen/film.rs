@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 
 use super::class;
 
+/// Frame by frame, whatever times a file gives them: else each is compared with
+/// the one before it.
+const PACE: &str = "settb=AVTB,setpts=N/(30*TB),format=yuv420p";
 /// A row and its encoder's options.
 const ROWS: [(&str, &[&str]); 2] = [
     ("x264 ultrafast, crf 23", &["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-crf", "23"]),
@@ -110,7 +113,7 @@ fn luma(path: &Path, film: &Path) -> Result<Option<f64>> {
     let run = ffmpeg(path)
         .arg("-i")
         .arg(film)
-        .args(["-lavfi", "[0:v]format=yuv420p[a];[1:v]format=yuv420p[b];[a][b]psnr", "-f", "null", "-"])
+        .args(["-lavfi", &format!("[0:v]{PACE}[a];[1:v]{PACE}[b];[a][b]psnr"), "-f", "null", "-"])
         .output()
         .context("ffmpeg")?;
     let said = String::from_utf8_lossy(&run.stderr);

@@ -253,7 +253,7 @@ impl Thread {
         let Some(stale) = self.layout.replace(&fresh) else { return Ok(()) };
         let now = self.now();
         let watched: Vec<u32> = self.streams.displays().collect();
-        // Nobody notes what changes where nobody watches.
+        // What nobody watches is looked at anew when somebody does.
         self.seen.retain(|id, _| watched.contains(id));
         for id in watched {
             let before = stale.iter().find(|display| display.id == id);
@@ -428,14 +428,9 @@ impl Thread {
     }
 
     fn send_frame(&self, frame: Frame, now: Duration) {
-        let Some(seen) = self.seen.get(&frame.display).filter(|_| frame.keyframe) else {
-            return self.send_parts(frame, now, Size::default(), 0);
-        };
-        self.send_parts(frame, now, seen.canvas.size(), MEMORY / TILE_BYTES);
-    }
-
-    /// Size and memory are told with the first frame of an epoch.
-    fn send_parts(&self, frame: Frame, now: Duration, size: Size, remembered: usize) {
+        // Size and memory are told with the first frame of an epoch.
+        let told = self.seen.get(&frame.display).filter(|_| frame.keyframe);
+        let (size, remembered) = told.map_or_else(Default::default, |seen| (seen.canvas.size(), MEMORY / TILE_BYTES));
         let stream = frame.stream;
         let frame = VideoFrame {
             stream,

@@ -312,21 +312,26 @@ impl Reader {
         tracing::info!(session_id = %self.session.id, connection = %self.connection, client = %client.0, "agent connected");
         let app = self.app.clone();
         let mut now = app.clock.now();
-        let (mut silence, mut beat, mut sequence, mut was_watched) = (Silence::since(now), now, 0, false);
+        let (mut silence, mut beat, mut sequence) = (Silence::since(now), now, 0);
+        // How long somebody has watched.
+        let mut watch: Option<Silence> = None;
         while !self.outbox.is_closed() {
-            let watched = self.watched.now();
-            let (period, longest) = if watched {
-                (limits::HEARTBEAT_ATTACHED, limits::SILENCE_END)
+            let mut period = limits::HEARTBEAT_IDLE;
+            let mut given_up = silence.lasts(limits::SILENCE_END_IDLE);
+            if self.watched.now() {
+                period = limits::HEARTBEAT_ATTACHED;
+                // It is asked at once, and silence until then was fine: but no
+                // coming and going makes it longer than it may be at all.
+                let watch = watch.get_or_insert_with(|| {
+                    beat = beat.min(now.saturating_sub(period));
+                    Silence::since(now)
+                });
+                let [silence, watch] = [&silence, watch].map(|quiet| quiet.lasts(limits::SILENCE_END));
+                given_up = given_up.min(silence.max(watch));
             } else {
-                (limits::HEARTBEAT_IDLE, limits::SILENCE_END_IDLE)
-            };
-            if watched && !was_watched && silence.own(now) < limits::HEARTBEAT_IDLE + limits::SILENCE_END {
-                // Silence was fine until now: it counts from here.
-                silence.heard(now);
-                beat = beat.min(now.saturating_sub(period));
+                watch = None;
             }
-            was_watched = watched;
-            if silence.own(now) >= longest {
+            if now >= given_up {
                 end_agent(&self.outbox, Ending::HeartbeatMissed, "Nothing was heard from the agent.");
                 return;
             }
@@ -335,7 +340,7 @@ impl Reader {
                 sequence += 1;
                 self.own(Heartbeat { sequence, sent_at_us: micros(now) });
             }
-            let wake = (beat + period).min(silence.lasts(longest));
+            let wake = (beat + period).min(given_up);
             tokio::select! {
                 // While messages come no timer is set.
                 biased;
@@ -354,6 +359,9 @@ impl Reader {
                 () = app.clock.sleep_until(wake) => {
                     now = app.clock.now();
                     silence.woken(wake, now);
+                    if let Some(watch) = &mut watch {
+                        watch.woken(wake, now);
+                    }
                 }
                 () = app.shutdown.cancelled() => {
                     end_agent(&self.outbox, Ending::GoingAway, "The server is restarting.");

@@ -133,7 +133,8 @@ impl Encoder {
         self.waiting.clear();
         Frames::forgets(&mut writer, std::mem::take(&mut self.forgets));
         // What this grid says is possible, it was made so.
-        let _: Result<(), _> = self.frames.describe(&mut writer, &mut self.grid);
+        let described = self.frames.describe(&mut writer, &mut self.grid);
+        debug_assert!(described.is_ok(), "a frame that no decoder takes");
         let mut pixels = Known(now.pixels());
         self.models.code(&mut writer, &mut self.waiting, &mut pixels, &self.shown, &mut self.grid);
         let mut bytes = writer.finish(self.waiting.is_empty());
