@@ -19,7 +19,8 @@ export function useAsk() {
   const [asked, setAsked] = useState<Asked | null>(null);
   const ask = useCallback((question: Question) => new Promise<boolean>((answer) => setAsked({ ...question, answer })), []);
   const question = asked ? <Ask {...asked} answer={(yes) => { setAsked(null); asked.answer(yes); }} /> : null;
-  return { ask, question };
+  const dismiss = useCallback(() => setAsked(null), []);
+  return { ask, dismiss, question };
 }
 
 function Ask({ title, ends, verb, answer }: Asked) {

@@ -63,12 +63,14 @@ export function Bar(props: Props) {
     onSuccess: () => void navigate({ to: "/" }),
   });
   const others = state.people.length - 1;
-  const { ask, question } = useAsk();
+  const { ask, dismiss, question } = useAsk();
   const askEnd = async () => {
     const also = others > 0 ? ` for you and ${others} other${others > 1 ? "s" : ""}` : "";
     if (await ask({ title: `End the session${also}?`, ends: "The person’s computer is released at once.", verb: "End session" })) end.mutate();
   };
   const over = state.phase === "ended";
+  // Then there is nothing left to ask about.
+  useEffect(() => { if (over) dismiss(); }, [over, dismiss]);
   const mayEnd = session?.created_by === me.data?.id || (me.data?.permissions.includes("manage_sessions") ?? false);
   return (
     <>
@@ -144,7 +146,7 @@ export function Bar(props: Props) {
         </button> : null}
         {mayEnd && !over ? <button className="button danger" onClick={() => void askEnd()} disabled={end.isPending}><Power aria-hidden="true" /> End</button> : null}
       </div>
-      {over ? null : question}
+      {question}
     </>
   );
 }

@@ -3,11 +3,9 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::pin::pin;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand};
-use futures_util::FutureExt;
 use gc_access::Secret;
 use guruconnect_server::clock::Clock;
 use guruconnect_server::config::{Acme, Certificate};
@@ -255,37 +253,54 @@ async fn serve(options: Serve) -> Result<()> {
     if let Some(setup) = &running.setup {
         say(&format!("setup: {}", setup.expose()))?;
     }
-    // Whoever reads that it is ready may ask it to stop: it listens from here on.
-    let mut asked = pin!(ended());
-    let early = asked.as_mut().now_or_never().is_some();
+    // Whoever reads that it is ready may ask it to stop at once.
+    let mut stops = Stops::listen()?;
     say(&format!("ready: {}", running.url))?;
     tokio::select! {
-        () = asked, if !early => {}
-        by_itself = running.ended(), if !early => return by_itself,
-        () = std::future::ready(()), if early => {}
+        () = stops.next() => {}
+        by_itself = running.ended() => return by_itself,
     }
     tokio::select! {
         () = running.stop() => Ok(()),
         // Whoever asks twice does not want to wait.
-        () = ended() => std::process::exit(1),
+        () = stops.next() => std::process::exit(1),
     }
 }
 
-/// Until somebody asks the program to stop.
-async fn ended() {
-    #[cfg(unix)]
-    {
+/// What asks the program to stop, heard from its making on.
+#[cfg(unix)]
+struct Stops {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Stops {
+    fn listen() -> Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
     }
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+}
+
+/// What asks the program to stop, heard from its making on.
+#[cfg(windows)]
+struct Stops(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl Stops {
+    fn listen() -> Result<Self> {
+        Ok(Self(tokio::signal::windows::ctrl_c()?))
+    }
+
+    async fn next(&mut self) {
+        self.0.recv().await;
     }
 }
 

@@ -42,9 +42,9 @@ pub struct Decoder {
 }
 
 /// Most bytes of tiles that a decoder remembers.
-pub const MOST_MEMORY: usize = 64 << 20;
+const MOST_MEMORY: usize = 64 << 20;
 /// Most pixels of a picture.
-pub const MOST_PIXELS: usize = 64 << 20;
+const MOST_PIXELS: usize = 64 << 20;
 
 impl Decoder {
     /// One that begins with a black picture and remembers so many tiles.

@@ -90,12 +90,6 @@ impl Encoder {
         &self.shown
     }
 
-    /// How many tiles are remembered.
-    #[must_use]
-    pub fn slots(&self) -> usize {
-        self.slots
-    }
-
     /// Whoever joins knows the picture and nothing else: with the next frame
     /// everybody forgets what they remember of earlier ones.
     pub fn forget(&mut self) {

@@ -18,7 +18,7 @@ mod range;
 mod tests;
 
 pub use canvas::Canvas;
-pub use decoder::{Decoder, FrameError, MOST_MEMORY, MOST_PIXELS};
+pub use decoder::{Decoder, FrameError};
 pub use encoder::{Encoded, Encoder};
 pub use frame::LONGEST;
 pub use memory::{TILE_BYTES, TileKey};
