@@ -1,32 +1,38 @@
 //! Every kept input, and changes of each, through its target.
 
+use std::panic::resume_unwind;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use gc_fuzz::TARGETS;
+use gc_fuzz::{TARGETS, Target};
 
 /// Changed inputs for every kept one.
 const CHANGES: u64 = 400;
 
 #[test]
 fn kept_inputs_and_changes_of_them() -> Result<()> {
-    let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
-    for (name, target) in TARGETS {
-        let folder = corpora.join(name);
-        let mut kept = Vec::new();
-        for entry in std::fs::read_dir(&folder).with_context(|| format!("{} is missing", folder.display()))? {
-            kept.push(std::fs::read(entry?.path())?);
-        }
-        ensure!(!kept.is_empty(), "{name} has no kept inputs");
-        let mut random = Random(0x9e37_79b9_7f4a_7c15);
-        for input in &kept {
-            target(input);
-            for _ in 0..CHANGES {
-                target(&random.change(input, &kept));
-            }
-        }
-        println!("{name}: {} kept", kept.len());
+    std::thread::scope(|scope| {
+        let replays: Vec<_> = TARGETS.iter().map(|(name, target)| scope.spawn(move || replay(name, *target))).collect();
+        replays.into_iter().try_for_each(|replay| replay.join().unwrap_or_else(|finding| resume_unwind(finding)))
+    })
+}
+
+/// One target's.
+fn replay(name: &str, target: Target) -> Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(name);
+    let mut kept = Vec::new();
+    for entry in std::fs::read_dir(&folder).with_context(|| format!("{} is missing", folder.display()))? {
+        kept.push(std::fs::read(entry?.path())?);
     }
+    ensure!(!kept.is_empty(), "{name} has no kept inputs");
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    for input in &kept {
+        target(input);
+        for _ in 0..CHANGES {
+            target(&random.change(input, &kept));
+        }
+    }
+    println!("{name}: {} kept", kept.len());
     Ok(())
 }
 

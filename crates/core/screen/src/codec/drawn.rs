@@ -64,6 +64,16 @@ pub(super) struct Earlier {
     pub(super) above: Vec<u32>,
 }
 
+/// Where a run of pixels stands: lines are `stride` apart, its first pixel is at
+/// `first`, and there are [`MARGIN`] pixels before and behind it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Run<'a> {
+    pub(super) stride: usize,
+    pub(super) first: usize,
+    pub(super) count: usize,
+    pub(super) earlier: &'a Earlier,
+}
+
 /// Remembered pixels by a hash of their surroundings: four bits that tell
 /// surroundings apart, four that say how often it was right, the colour.
 #[derive(Debug, Clone)]
@@ -167,18 +177,10 @@ impl Drawn {
         self.narrow.warm();
     }
 
-    /// `count` pixels of a line, the first of them at `first`; lines are
-    /// `stride` apart, and there are [`MARGIN`] pixels before and behind it.
+    /// The pixels of a run.
     #[inline(always)]
-    pub(super) fn line<C: Coder, P: Pixels>(
-        &mut self,
-        coder: &mut C,
-        pixels: &mut P,
-        stride: usize,
-        earlier: &Earlier,
-        first: usize,
-        count: usize,
-    ) {
+    pub(super) fn line<C: Coder, P: Pixels>(&mut self, coder: &mut C, pixels: &mut P, run: Run<'_>) {
+        let Run { stride, first, count, .. } = run;
         let end = first + count;
         let mut x = first;
         let mut after_flat = false;
@@ -190,7 +192,7 @@ impl Drawn {
                 && west == pixels.get(x - stride + 1)
                 && west == pixels.get(x - 2)
             {
-                let (passed, to_end) = self.flat(coder, pixels, stride, earlier, first, x, end);
+                let (passed, to_end) = self.flat(coder, pixels, run, x);
                 x += passed;
                 after_flat = !to_end;
                 if to_end {
@@ -198,7 +200,7 @@ impl Drawn {
                 }
             }
             let excluded = if std::mem::take(&mut after_flat) { Some(pixels.get(x - 1)) } else { None };
-            self.pixel(coder, pixels, stride, earlier, first, x, excluded);
+            self.pixel(coder, pixels, run, x, excluded);
             x += 1;
         }
     }
@@ -206,17 +208,9 @@ impl Drawn {
     /// A stretch whose upper neighbours are all of one colour: how far it goes
     /// on in it, and whether that is all of it.
     #[inline(always)]
-    #[expect(clippy::too_many_arguments, reason = "surroundings")]
-    fn flat<C: Coder, P: Pixels>(
-        &mut self,
-        coder: &mut C,
-        pixels: &mut P,
-        stride: usize,
-        earlier: &Earlier,
-        first: usize,
-        x: usize,
-        end: usize,
-    ) -> (usize, bool) {
+    fn flat<C: Coder, P: Pixels>(&mut self, coder: &mut C, pixels: &mut P, run: Run<'_>, x: usize) -> (usize, bool) {
+        let Run { stride, first, count, earlier } = run;
+        let end = first + count;
         let colour = pixels.get(x - 1);
         let upper = pixels.from(x + 2 - stride, end + 1 - stride);
         let length = (1 + alike(upper, colour)).min(end - x);
@@ -259,17 +253,15 @@ impl Drawn {
     }
 
     #[inline(always)]
-    #[expect(clippy::too_many_arguments, reason = "surroundings")]
     fn pixel<C: Coder, P: Pixels>(
         &mut self,
         coder: &mut C,
         pixels: &mut P,
-        stride: usize,
-        earlier: &Earlier,
-        first: usize,
+        run: Run<'_>,
         x: usize,
         excluded: Option<u32>,
     ) {
+        let Run { stride, first, earlier, .. } = run;
         let Some(Around { w, ww, www, n, nw, ne, nee, nww, nn, nne, nnw, nnn }) = Around::of(pixels, stride, x) else {
             return;
         };

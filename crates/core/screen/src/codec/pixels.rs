@@ -3,7 +3,7 @@
 //! by line.
 
 use super::canvas::{Canvas, TILE};
-use super::drawn::{Drawn, Earlier, MARGIN, Pixels};
+use super::drawn::{Drawn, Earlier, MARGIN, Pixels, Run};
 use super::frame::{BLOCK, Grid, Mode, PART};
 use super::pattern::{PERIOD, Pattern, Sides};
 use super::photo::{Photo, Residuals};
@@ -133,7 +133,9 @@ impl Models {
                 for (left, right) in &runs {
                     fetch(from, earlier, grid, row, strip, y, (*left, *right));
                     let first = earlier.at(left * PART, y);
-                    self.drawn.line(coder, pixels, earlier.stride(), from, first, (right - left) * PART);
+                    let count = (right - left) * PART;
+                    let run = Run { stride: earlier.stride(), first, count, earlier: from };
+                    self.drawn.line(coder, pixels, run);
                 }
             }
         }
