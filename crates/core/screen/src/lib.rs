@@ -8,6 +8,7 @@ pub mod damage;
 pub mod geometry;
 pub mod pacing;
 pub mod streams;
+pub mod video;
 
 pub use codec::{Canvas, Decoder, Encoder, FrameError};
 pub use damage::Damage;

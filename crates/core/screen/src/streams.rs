@@ -11,10 +11,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::codec::{Canvas, Encoded, Encoder, TileKey};
 use crate::damage::Damage;
 use crate::geometry::Size;
 use crate::pacing::Pacer;
+use crate::video::{Coded, Kind, Quality};
 
 /// A viewer's number in its session.
 pub type ViewerId = u32;
@@ -40,44 +40,34 @@ pub trait Coder: Sized {
 
     /// What makes of what the viewers show this picture, of which only
     /// `damage` may differ; `None` where nothing does. What does not fit into
-    /// `room` bytes is deferred.
-    fn encode(&mut self, now: &Self::Picture, damage: &Damage, room: usize) -> Option<Encoded>;
+    /// `room` bytes is deferred: either the coder is due again at once, or it
+    /// says what is still damaged.
+    fn encode(
+        &mut self,
+        picture: &Self::Picture,
+        damage: &Damage,
+        room: usize,
+        now: Duration,
+    ) -> Option<(Coded, Damage)>;
 
     /// One that goes on where this one is.
     fn branch(&self) -> Self;
 
     /// With the next frame everybody forgets all but the picture.
     fn forget(&mut self);
-}
 
-impl Coder for Encoder {
-    type Picture = Canvas;
+    /// When it has something to send although nothing changes.
+    fn due(&self) -> Option<Duration>;
 
-    fn encode(&mut self, now: &Canvas, damage: &Damage, room: usize) -> Option<Encoded> {
-        let encoded = Encoder::encode(self, now, damage, room);
-        if encoded.is_some() {
-            self.settle(now);
-        }
-        encoded
-    }
+    /// Whether what viewers show is the picture itself, and nothing over it.
+    fn is_exact(&self) -> bool;
 
-    fn branch(&self) -> Self {
-        self.clone()
-    }
-
-    fn forget(&mut self) {
-        Encoder::forget(self);
-    }
+    /// How pictures are wanted from now on.
+    fn prefer(&mut self, quality: Quality);
 }
 
 /// How a stream's coder begins: for a picture of this size, black.
-pub type Begin<C> = Box<dyn Fn(Size) -> C + Send>;
-
-/// Encoders that remember so many tiles and name them by this key.
-#[must_use]
-pub fn encoders(slots: usize, key: TileKey) -> Begin<Encoder> {
-    Box::new(move |size| Encoder::new(size, slots, key.clone()))
-}
+pub type Begin<C> = Box<dyn Fn(Size, Quality) -> C + Send>;
 
 struct Stream<C> {
     display: u32,
@@ -85,7 +75,15 @@ struct Stream<C> {
     next_frame: u32,
     pending: Damage,
     keyframe: bool,
+    quality: Quality,
     coder: C,
+}
+
+impl<C: Coder> Stream<C> {
+    /// Whether there is something to send.
+    fn waits(&self, now: Duration) -> bool {
+        self.keyframe || !self.pending.is_empty() || self.coder.due().is_some_and(|due| due <= now)
+    }
 }
 
 #[derive(Debug)]
@@ -140,12 +138,12 @@ pub struct Frame {
     pub frame_number: u32,
     /// Whether the decoder begins anew.
     pub keyframe: bool,
-    /// What the decoder reads.
-    pub payload: Vec<u8>,
+    /// What the decoder reads, and where video lies.
+    pub coded: Coded,
 }
 
 /// All streams of one session on one agent.
-pub struct Streams<C = Encoder> {
+pub struct Streams<C> {
     begin: Begin<C>,
     next_id: StreamId,
     streams: BTreeMap<StreamId, Stream<C>>,
@@ -220,13 +218,13 @@ impl<C: Coder> Streams<C> {
 
     /// A viewer wants to see a display; it may have seen another before.
     /// `false` when there are too many viewers.
-    pub fn subscribe(&mut self, viewer: ViewerId, display: u32, size: Size, now: Duration) -> bool {
+    pub fn subscribe(&mut self, viewer: ViewerId, display: u32, size: Size, quality: Quality, now: Duration) -> bool {
         if !self.subscribers.contains_key(&viewer) && self.subscribers.len() >= MOST_VIEWERS {
             return false;
         }
         let switched = self.subscribers.get(&viewer).and_then(|before| before.switched);
         self.unsubscribe(viewer);
-        let stream = self.open_stream(display, size);
+        let stream = self.open_stream(display, size, quality);
         let pacer = Pacer::default();
         self.subscribers.insert(viewer, Subscriber { stream, pacer, refreshed: None, switched, behind: now });
         self.moved.push(Moved { viewer, stream, handover: None });
@@ -268,10 +266,35 @@ impl<C: Coder> Streams<C> {
         let alone = self.subscribers.values().filter(|other| other.stream == id).count() == 1;
         if alone {
             self.open_epoch(id, size);
-        } else if let Some(display) = self.streams.get(&id).map(|stream| stream.display) {
-            let own = self.open_stream(display, size);
+        } else if let Some((display, quality)) = self.streams.get(&id).map(|stream| (stream.display, stream.quality)) {
+            let own = self.open_stream(display, size, quality);
             self.move_to(viewer, own, None);
         }
+    }
+
+    /// How a viewer wants its pictures from now on. Others go on as before.
+    pub fn prefer(&mut self, viewer: ViewerId, quality: Quality) {
+        let Some(id) = self.subscribers.get(&viewer).map(|subscriber| subscriber.stream) else { return };
+        if self.streams.get(&id).is_none_or(|stream| stream.quality == quality) {
+            return;
+        }
+        let alone = self.subscribers.values().filter(|other| other.stream == id).count() == 1;
+        let own = if alone { Some(id) } else { self.branch(id).map(|(own, handover)| {
+            self.move_to(viewer, own, handover);
+            own
+        }) };
+        if let Some(stream) = own.and_then(|own| self.streams.get_mut(&own)) {
+            stream.quality = quality;
+            stream.coder.prefer(quality);
+        }
+    }
+
+    /// When something is to be sent although nothing changes; `None` where
+    /// nothing is, or nobody could be sent it.
+    #[must_use]
+    pub fn due(&self) -> Option<Duration> {
+        let may_send = |id: &StreamId| self.has_credit(*id);
+        self.streams.iter().filter(|(id, _)| may_send(id)).filter_map(|(_, stream)| stream.coder.due()).min()
     }
 
     /// A display has another size now: everybody who sees it begins anew.
@@ -337,16 +360,19 @@ impl<C: Coder> Streams<C> {
         }
         let rooms = self.subscribers.values().filter(|other| other.stream == id).map(|other| other.pacer.room());
         let room = rooms.min()?.min(MOST_BYTES);
-        let stream = self.streams.get_mut(&id).filter(|stream| stream.keyframe || !stream.pending.is_empty())?;
+        let stream = self.streams.get_mut(&id).filter(|stream| stream.waits(now))?;
         let picture = picture(stream.display)?;
-        let encoded = stream.coder.encode(picture, &stream.pending, room);
+        let encoded = stream.coder.encode(picture, &stream.pending, room, now);
         if encoded.is_none() && !stream.keyframe {
             stream.pending.clear();
             return None;
         }
         // A picture that is black yet is one all the same.
-        let nothing = || Encoded { bytes: Vec::new(), deferred: Damage::new(stream.pending.size()) };
-        let Encoded { bytes, deferred } = encoded.unwrap_or_else(nothing);
+        let nothing = || {
+            let coded = Coded { bytes: Vec::new(), kind: Kind::Tiles { rests: false }, region: None };
+            (coded, Damage::new(stream.pending.size()))
+        };
+        let (coded, deferred) = encoded.unwrap_or_else(nothing);
         stream.pending = deferred;
         let frame = Frame {
             stream: id,
@@ -354,11 +380,11 @@ impl<C: Coder> Streams<C> {
             epoch: stream.epoch,
             frame_number: stream.next_frame,
             keyframe: std::mem::take(&mut stream.keyframe),
-            payload: bytes,
+            coded,
         };
         stream.next_frame += 1;
         for subscriber in self.subscribers.values_mut().filter(|other| other.stream == id) {
-            subscriber.pacer.sent((id, frame.epoch, frame.frame_number), frame.payload.len(), now);
+            subscriber.pacer.sent((id, frame.epoch, frame.frame_number), frame.coded.bytes.len(), now);
         }
         Some(frame)
     }
@@ -372,7 +398,7 @@ impl<C: Coder> Streams<C> {
     fn part_from_the_slow(&mut self, now: Duration) {
         let mut slow: BTreeMap<StreamId, Vec<ViewerId>> = BTreeMap::new();
         for (viewer, subscriber) in &mut self.subscribers {
-            let waits = self.streams.get(&subscriber.stream).is_some_and(|stream| !stream.pending.is_empty());
+            let waits = self.streams.get(&subscriber.stream).is_some_and(|stream| stream.waits(now));
             if waits && !subscriber.pacer.may_send() {
                 subscriber.behind = now;
                 slow.entry(subscriber.stream).or_default().push(*viewer);
@@ -393,20 +419,21 @@ impl<C: Coder> Streams<C> {
     /// Where a display has many streams: whoever has kept up for a while, and
     /// has been sent everything, goes on with others like that.
     fn join_those_who_keep_up(&mut self, now: Duration) {
-        let mut shared: BTreeMap<u32, StreamId> = BTreeMap::new();
+        let mut shared: Vec<(u32, Quality, StreamId)> = Vec::new();
         let ids: Vec<StreamId> = self.streams.keys().copied().collect();
         for id in ids {
             let Some(stream) = self.streams.get(&id) else { continue };
-            let display = stream.display;
+            let (display, quality) = (stream.display, stream.quality);
             let apart = self.streams.values().filter(|other| other.display == display).count();
             let of = |other: &&Subscriber| other.stream == id;
             let steady = |other: &Subscriber| other.pacer.may_send() && now.saturating_sub(other.behind) >= STEADY;
-            let rests = !stream.keyframe && stream.pending.is_empty();
+            let rests = !stream.waits(now) && stream.coder.is_exact();
             if apart <= APART || !rests || !self.subscribers.values().filter(of).all(steady) {
                 continue;
             }
-            let Some(target) = shared.get(&display).copied() else {
-                shared.insert(display, id);
+            let alike = shared.iter().find(|(of, wanted, _)| (*of, *wanted) == (display, quality));
+            let Some((_, _, target)) = alike.copied() else {
+                shared.push((display, quality, id));
                 continue;
             };
             let Some(handover) = self.handover(id, target) else { continue };
@@ -429,6 +456,7 @@ impl<C: Coder> Streams<C> {
             next_frame: 0,
             pending: before.pending.clone(),
             keyframe: before.keyframe,
+            quality: before.quality,
             coder: before.coder.branch(),
         };
         let anew = branched.keyframe;
@@ -457,9 +485,10 @@ impl<C: Coder> Streams<C> {
     }
 
     /// A stream that begins with a whole picture.
-    fn open_stream(&mut self, display: u32, size: Size) -> StreamId {
-        let coder = (self.begin)(size);
-        self.add(Stream { display, epoch: 1, next_frame: 0, pending: Damage::all(size), keyframe: true, coder })
+    fn open_stream(&mut self, display: u32, size: Size, quality: Quality) -> StreamId {
+        let coder = (self.begin)(size, quality);
+        let pending = Damage::all(size);
+        self.add(Stream { display, epoch: 1, next_frame: 0, pending, keyframe: true, quality, coder })
     }
 
     fn add(&mut self, stream: Stream<C>) -> StreamId {
@@ -475,7 +504,7 @@ impl<C: Coder> Streams<C> {
             stream.next_frame = 0;
             stream.pending = Damage::all(size);
             stream.keyframe = true;
-            stream.coder = (self.begin)(size);
+            stream.coder = (self.begin)(size, stream.quality);
         }
     }
 

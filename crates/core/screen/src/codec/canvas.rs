@@ -84,6 +84,18 @@ impl Canvas {
         self.line(x as usize, y as usize, width as usize)
     }
 
+    /// From the first pixel of a part to its last, and how many pixels one of its
+    /// rows is after the one before; `None` where it leaves the picture.
+    #[must_use]
+    pub fn part(&self, part: Rect) -> Option<(&[u32], usize)> {
+        if !part.fits(self.size) {
+            return None;
+        }
+        let start = self.at(part.x as usize, part.y as usize);
+        let end = start + (part.height as usize - 1) * self.stride + part.width as usize;
+        Some((self.pixels.get(start..end)?, self.stride))
+    }
+
     /// Take over freshly captured pixels of `rect` (four bytes each: blue,
     /// green, red and one that says nothing; rows without gaps) and mark in
     /// `changed` the tiles that differ.
@@ -110,6 +122,13 @@ impl Canvas {
                 x += width;
                 row = rest;
             }
+        }
+    }
+
+    /// Take over a part of another canvas of the same size.
+    pub(crate) fn copy(&mut self, from: &Self, part: Rect) {
+        if from.size == self.size && part.fits(self.size) {
+            self.copy_block(from, part.x as usize, part.y as usize, part.width as usize, part.height as usize);
         }
     }
 

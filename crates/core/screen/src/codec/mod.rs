@@ -19,6 +19,6 @@ mod tests;
 
 pub use canvas::Canvas;
 pub use decoder::{Decoder, FrameError};
-pub use encoder::{Encoded, Encoder};
+pub use encoder::{Encoded, Encoder, Restless};
 pub use frame::LONGEST;
 pub use memory::{TILE_BYTES, TileKey};

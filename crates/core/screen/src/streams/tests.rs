@@ -17,7 +17,7 @@ struct Fake {
 impl Coder for Fake {
     type Picture = ();
 
-    fn encode(&mut self, (): &(), damage: &Damage, room: usize) -> Option<Encoded> {
+    fn encode(&mut self, (): &(), damage: &Damage, room: usize, _: Duration) -> Option<(Coded, Damage)> {
         let mut deferred = damage.clone();
         let (mut taken, most) = (0, (room / self.tile_bytes).max(1));
         let size = damage.size();
@@ -32,7 +32,8 @@ impl Coder for Fake {
                 }
             }
         }
-        (taken > 0).then(|| Encoded { bytes: vec![0; taken.min(most) * self.tile_bytes], deferred })
+        let bytes = vec![0; taken.min(most) * self.tile_bytes];
+        (taken > 0).then(|| (Coded { bytes, kind: Kind::Tiles { rests: false }, region: None }, deferred))
     }
 
     fn branch(&self) -> Self {
@@ -42,10 +43,20 @@ impl Coder for Fake {
     fn forget(&mut self) {
         self.forgot += 1;
     }
+
+    fn due(&self) -> Option<Duration> {
+        None
+    }
+
+    fn is_exact(&self) -> bool {
+        true
+    }
+
+    fn prefer(&mut self, _: Quality) {}
 }
 
 fn streams_of(tile_bytes: usize) -> Streams<Fake> {
-    Streams::new(1, Box::new(move |_| Fake { tile_bytes, forgot: 0 }))
+    Streams::new(1, Box::new(move |_, _| Fake { tile_bytes, forgot: 0 }))
 }
 
 /// Large frames: a viewer that is silent has soon all that it may have.
@@ -84,10 +95,10 @@ fn pass(streams: &mut Streams<Fake>, quick: &[ViewerId], now: Duration) -> BTree
 #[test]
 fn a_newcomer_costs_the_others_nothing() {
     let mut streams = streams();
-    assert!(streams.subscribe(1, 0, SIZE, MS));
+    assert!(streams.subscribe(1, 0, SIZE, Quality::EXACT, MS));
     pass(&mut streams, &[1], MS);
     let before = streams.of_viewer(1).unwrap();
-    assert!(streams.subscribe(2, 0, SIZE, MS * 5000));
+    assert!(streams.subscribe(2, 0, SIZE, Quality::EXACT, MS * 5000));
     let frame = send(&mut streams, MS * 5000).unwrap();
     assert!(frame.keyframe && frame.stream == 2, "{frame:?}");
     streams.acknowledged(2, (frame.stream, frame.epoch, frame.frame_number), MS * 5001);
@@ -103,7 +114,7 @@ fn a_newcomer_costs_the_others_nothing() {
 fn many_who_keep_up_go_on_as_one() {
     let mut streams = streams();
     for viewer in 1..=3 {
-        assert!(streams.subscribe(viewer, 0, SIZE, MS));
+        assert!(streams.subscribe(viewer, 0, SIZE, Quality::EXACT, MS));
     }
     pass(&mut streams, &[1, 2, 3], MS);
     streams.take_moved();
@@ -125,7 +136,7 @@ fn many_who_keep_up_go_on_as_one() {
 fn sharing() -> Streams<Fake> {
     let mut streams = streams();
     for viewer in 1..=3 {
-        assert!(streams.subscribe(viewer, 0, SIZE, MS));
+        assert!(streams.subscribe(viewer, 0, SIZE, Quality::EXACT, MS));
     }
     pass(&mut streams, &[1, 2, 3], MS);
     pass(&mut streams, &[1, 2, 3], MS * 4000);
@@ -172,12 +183,12 @@ fn frames_are_as_large_as_there_is_room() {
     let size = Size::new(1920, 1080);
     for tile_bytes in [60, 1_000, 12_300] {
         let mut streams = streams_of(tile_bytes);
-        assert!(streams.subscribe(1, 0, size, MS));
+        assert!(streams.subscribe(1, 0, size, Quality::EXACT, MS));
         let (mut now, mut frames) = (MS, 0);
         loop {
             let room = streams.subscribers[&1].pacer.room();
             let Some(frame) = send(&mut streams, now) else { break };
-            assert!(frame.payload.len() <= room.max(tile_bytes), "{} bytes, room for {room}", frame.payload.len());
+            assert!(frame.coded.bytes.len() <= room.max(tile_bytes), "{} bytes, room for {room}", frame.coded.bytes.len());
             assert_eq!(frame.keyframe, frames == 0);
             frames += 1;
             now += MS * 100;
@@ -192,10 +203,10 @@ fn frames_are_as_large_as_there_is_room() {
 fn huge_displays_come_in_several_frames() {
     let size = Size::new(7680, 4320);
     let mut streams = streams_of(4_000);
-    assert!(streams.subscribe(1, 0, size, MS));
+    assert!(streams.subscribe(1, 0, size, Quality::EXACT, MS));
     let mut frames = 0;
     while let Some(frame) = send(&mut streams, MS) {
-        assert!(frame.payload.len() <= MOST_BYTES);
+        assert!(frame.coded.bytes.len() <= MOST_BYTES);
         streams.acknowledged(1, (frame.stream, frame.epoch, frame.frame_number), MS);
         frames += 1;
     }
@@ -224,10 +235,10 @@ fn a_new_size_is_one_whole_picture_for_the_slow_too() {
 #[test]
 fn displays_are_switched_with_pauses() {
     let mut streams = streams();
-    assert!(streams.subscribe(1, 0, SIZE, MS));
+    assert!(streams.subscribe(1, 0, SIZE, Quality::EXACT, MS));
     let switched = (0..1000).filter(|at| {
         let may = streams.may_switch(1, MS * *at);
-        may && streams.subscribe(1, at % 2, SIZE, MS * *at)
+        may && streams.subscribe(1, at % 2, SIZE, Quality::EXACT, MS * *at)
     });
     assert_eq!(switched.count(), 2);
     assert!(!streams.may_switch(2, MS), "somebody who does not watch");
@@ -237,7 +248,7 @@ fn displays_are_switched_with_pauses() {
 fn nothing_is_left_when_all_are_gone() {
     let mut streams = streams();
     for viewer in 0..100 {
-        streams.subscribe(viewer, viewer % 3, SIZE, MS * viewer);
+        streams.subscribe(viewer, viewer % 3, SIZE, Quality::EXACT, MS * viewer);
     }
     assert_eq!(streams.subscribers.len(), MOST_VIEWERS);
     for viewer in 0..100 {

@@ -1,0 +1,294 @@
+//! A stream's coder: the lossless codec, and video for a region that moves.
+
+use std::time::Duration;
+
+use super::film::{Film, Phase};
+use super::motion::Motion;
+use super::{Coded, Kind, MakeVideo, Quality, VideoEncoder, VideoUse};
+use crate::codec::{Canvas, Encoded, Encoder, TileKey};
+use crate::damage::Damage;
+use crate::geometry::{Rect, Size};
+use crate::streams::{Begin, Coder};
+
+/// What encodes a display for one stream.
+#[derive(Debug)]
+pub struct ScreenCoder<V> {
+    tiles: Encoder,
+    motion: Motion,
+    film: Option<Film<V>>,
+    make: MakeVideo<V>,
+    quality: Quality,
+    /// This machine's encoder has failed; it is not asked again.
+    failed: bool,
+    /// The first frame is out: there is a picture over which video can lie.
+    begun: bool,
+    /// What a picture of the video may take: the room there was lately.
+    room: usize,
+}
+
+/// Coders that remember so many tiles and name them by this key.
+#[must_use]
+pub fn screen_coders<V: VideoEncoder + 'static>(
+    slots: usize,
+    key: TileKey,
+    make: MakeVideo<V>,
+) -> Begin<ScreenCoder<V>> {
+    Box::new(move |size, quality| ScreenCoder::new(Encoder::new(size, slots, key.clone()), make, quality))
+}
+
+impl<V: VideoEncoder> ScreenCoder<V> {
+    /// One that sends what `tiles` makes, and such regions as this quality
+    /// allows as video.
+    #[must_use]
+    pub fn new(tiles: Encoder, make: MakeVideo<V>, quality: Quality) -> Self {
+        let motion = Motion::new(tiles.shown().size());
+        Self { tiles, motion, film: None, make, quality, failed: false, begun: false, room: 0 }
+    }
+
+    /// What its viewers show where no video lies.
+    #[must_use]
+    pub fn shown(&self) -> &Canvas {
+        self.tiles.shown()
+    }
+
+    fn has_video(&self) -> bool {
+        self.quality.video != VideoUse::Never && !self.failed
+    }
+
+    fn size(&self) -> Size {
+        self.tiles.shown().size()
+    }
+
+    /// Everything by the lossless codec, and a look at what moves.
+    fn lossless(&mut self, picture: &Canvas, damage: &Damage, room: usize, now: Duration) -> Option<(Coded, Damage)> {
+        let Encoded { bytes, deferred } = self.tiles.encode(picture, damage, room)?;
+        let region = self.watch(picture, now);
+        self.tiles.settle(picture);
+        let coded = Coded { bytes, kind: Kind::Tiles { rests: false }, region: None };
+        if let Some(region) = region
+            && let Some(video) = self.video()
+        {
+            self.film = Some(Film::new(region, (picture, self.tiles.shown()), deferred, video, now));
+            return Some((coded, Damage::new(self.size())));
+        }
+        Some((coded, deferred))
+    }
+
+    fn watch(&mut self, picture: &Canvas, now: Duration) -> Option<Rect> {
+        if self.quality.video != VideoUse::Regions || self.failed {
+            return None;
+        }
+        let restless = self.tiles.restless(picture);
+        if restless.is_empty() {
+            return None;
+        }
+        self.motion.feed(&restless, now);
+        self.motion.find(now)
+    }
+
+    fn video(&mut self) -> Option<V> {
+        let video = (self.make)();
+        self.failed |= video.is_none();
+        video
+    }
+
+    /// With video for the whole picture, anything that changes begins it.
+    fn begin_whole(&mut self, picture: &Canvas, damage: &Damage, now: Duration) {
+        let wanted = self.quality.video == VideoUse::Whole && self.begun && !damage.is_empty();
+        if !wanted || self.film.is_some() || self.failed {
+            return;
+        }
+        if let Some(video) = self.video() {
+            let nothing = Damage::new(self.size());
+            self.film = Some(Film::new(self.size().rect(), (picture, self.tiles.shown()), nothing, video, now));
+        }
+    }
+
+    /// While video plays: the lossless codec outside of it, and the next picture
+    /// of it, by turns where both wait.
+    fn playing(&mut self, picture: &Canvas, room: usize, now: Duration) -> Option<Coded> {
+        let film = self.film.as_mut()?;
+        let due = film.waits && now >= film.next;
+        if due && film.turn {
+            return self.next_picture(picture, room, now);
+        }
+        let outside = film.outside();
+        let encoded = if outside.is_empty() { None } else { self.tiles.encode(&film.still, &outside, room) };
+        let Some(Encoded { bytes, deferred }) = encoded else {
+            film.left.clear();
+            return if due { self.next_picture(picture, room, now) } else { None };
+        };
+        film.left = deferred;
+        film.turn = true;
+        let region = film.region;
+        if self.quality.video == VideoUse::Regions {
+            let restless = self.tiles.restless(&film.still);
+            self.motion.feed(&restless, now);
+        }
+        self.tiles.settle(&film.still);
+        if let Some(found) = self.motion.find(now).filter(|_| self.quality.video == VideoUse::Regions) {
+            self.regrow(found, picture, now);
+        }
+        Some(Coded { bytes, kind: Kind::Tiles { rests: false }, region: Some(region) })
+    }
+
+    /// Something beside the region moves as well: one that touches it belongs to
+    /// it, a larger one takes its place.
+    fn regrow(&mut self, found: Rect, picture: &Canvas, now: Duration) {
+        let Some(film) = &mut self.film else { return };
+        let region = film.region;
+        let size = self.tiles.shown().size();
+        let near = Rect::clipped(
+            i64::from(region.x) - 2,
+            i64::from(region.y) - 2,
+            i64::from(region.width) + 4,
+            i64::from(region.height) + 4,
+            size,
+        );
+        if near.is_some_and(|near| near.common(found).is_some()) {
+            let around = region.around(found);
+            if around != region {
+                let left = film.left.clone();
+                if let Some(video) = self.video() {
+                    self.film = Some(Film::new(around, (picture, self.tiles.shown()), left, video, now));
+                }
+            }
+        } else if found.area() > region.area() * 2 {
+            film.refine(Phase::Ending);
+        }
+    }
+
+    fn next_picture(&mut self, picture: &Canvas, room: usize, now: Duration) -> Option<Coded> {
+        self.room = if self.room == 0 { room } else { (self.room * 7 + room) / 8 };
+        let most = self.room.min(self.quality.frame_bytes);
+        let film = self.film.as_mut()?;
+        film.turn = false;
+        let fresh = film.fresh;
+        match film.video.as_mut().and_then(|video| video.encode(picture, film.region, most, fresh)) {
+            Some(bytes) => {
+                (film.fresh, film.waits) = (false, false);
+                // On average so many in a second; one may come a little early.
+                let period = Duration::from_secs(1) / self.quality.frames_per_second.max(1);
+                film.next = (film.next + period).max(now + period / 2);
+                Some(Coded { bytes, kind: Kind::Video { fresh }, region: Some(film.region) })
+            }
+            None => {
+                self.failed = true;
+                film.refine(Phase::Ending);
+                None
+            }
+        }
+    }
+
+    /// The region at rest, until all of it is exact.
+    fn refining(&mut self, picture: &Canvas, room: usize) -> Option<(Coded, Damage)> {
+        let film = self.film.as_mut()?;
+        let encoded = self.tiles.encode(picture, &film.left, room);
+        if encoded.is_some() {
+            self.tiles.settle(picture);
+        }
+        let nothing = || Encoded { bytes: Vec::new(), deferred: Damage::new(picture.size()) };
+        let Encoded { bytes, deferred } = encoded.unwrap_or_else(nothing);
+        let exact = deferred.rects().iter().all(|rect| rect.common(film.region).is_none());
+        let kind = Kind::Tiles { rests: true };
+        if !exact {
+            film.left = deferred;
+            return Some((Coded { bytes, kind, region: Some(film.region) }, Damage::new(picture.size())));
+        }
+        let stays = self.quality.video == VideoUse::Whole && film.phase == Phase::Refining;
+        match &mut self.film {
+            Some(film) if stays => {
+                film.phase = Phase::Resting;
+                film.left.clear();
+            }
+            film => *film = None,
+        }
+        Some((Coded { bytes, kind, region: None }, deferred))
+    }
+}
+
+impl<V: VideoEncoder> Coder for ScreenCoder<V> {
+    type Picture = Canvas;
+
+    fn encode(&mut self, picture: &Canvas, damage: &Damage, room: usize, now: Duration) -> Option<(Coded, Damage)> {
+        if picture.size() != self.size() {
+            return None;
+        }
+        self.begin_whole(picture, damage, now);
+        let has_video = self.has_video();
+        let Some(film) = &mut self.film else {
+            let coded = self.lossless(picture, damage, room, now);
+            self.begun |= coded.is_some();
+            return coded;
+        };
+        film.take(picture, self.tiles.shown(), damage, now);
+        if film.phase == Phase::Playing {
+            if !has_video {
+                film.refine(Phase::Ending);
+            } else if film.rests_at().is_some_and(|at| now >= at) && !film.waits {
+                film.refine(Phase::Refining);
+            } else if self.quality.video == VideoUse::Regions && film.is_mostly_still(now) {
+                film.refine(Phase::Ending);
+            }
+        }
+        if self.film.as_ref().is_some_and(|film| film.phase == Phase::Playing)
+            && let Some(coded) = self.playing(picture, room, now)
+        {
+            return Some((coded, Damage::new(self.size())));
+        }
+        match self.film.as_ref().map(|film| film.phase) {
+            Some(Phase::Refining | Phase::Ending) => self.refining(picture, room),
+            Some(Phase::Resting) => {
+                if let Some(film) = &mut self.film {
+                    film.left.clear();
+                }
+                None
+            }
+            Some(Phase::Playing) | None => None,
+        }
+    }
+
+    fn branch(&self) -> Self {
+        // Without an encoder the region is refined, and that is all.
+        let film = self.film.as_ref().map(|film| film.branch((self.make)()));
+        Self {
+            tiles: self.tiles.clone(),
+            motion: self.motion.clone(),
+            film,
+            make: self.make,
+            quality: self.quality,
+            failed: self.failed,
+            begun: self.begun,
+            room: self.room,
+        }
+    }
+
+    fn forget(&mut self) {
+        self.tiles.forget();
+    }
+
+    fn due(&self) -> Option<Duration> {
+        self.film.as_ref().and_then(Film::due)
+    }
+
+    fn is_exact(&self) -> bool {
+        self.film.is_none()
+    }
+
+    fn prefer(&mut self, quality: Quality) {
+        let other = self.quality.video != quality.video;
+        self.quality = quality;
+        if other {
+            self.end();
+        }
+    }
+}
+
+impl<V: VideoEncoder> ScreenCoder<V> {
+    /// No video any more: the region becomes exact.
+    fn end(&mut self) {
+        if let Some(film) = &mut self.film {
+            film.refine(Phase::Ending);
+        }
+    }
+}
