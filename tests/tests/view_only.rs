@@ -186,7 +186,7 @@ async fn what_a_watcher_may_send_arrives_as_it_was() -> Result<()> {
     let frame = await_body!(viewer, VideoFrame)?;
     ensure!(frame.stream == STREAM && frame.keyframe);
     let acknowledged = FrameAck { stream: STREAM, frame_number: 7, decode_us: 5, ..FrameAck::default() };
-    let refreshed = RefreshRequest { stream: STREAM, epoch: 3 };
+    let refreshed = RefreshRequest { stream: STREAM, epoch: 3, without_video: false };
     viewer.send(acknowledged);
     viewer.send(refreshed);
     viewer.say(&mut agent, "marker").await?;

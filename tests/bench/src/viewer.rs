@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use futures_util::{SinkExt, StreamExt};
 use gc_net::{Message, Socket};
-use gc_protocol::messages::{Body, ControlRequest, KeyEvent, VideoFrame};
+use gc_protocol::messages::{Body, ControlRequest, KeyEvent, VideoCodec, VideoFrame};
 use gc_protocol::{RawEnvelope, encode, limits};
+use gc_screen::video::Overlay;
 use gc_screen::{Canvas, Decoder, Rect, Size};
 use gc_session::viewer::{Event, ViewerSession};
+use gc_video::Picture;
 use url::Url;
 
 /// Field number of `HeartbeatAck`.
@@ -49,6 +51,10 @@ pub struct Tally {
     pub answered: u64,
     /// How long the decoder took, all together.
     pub decoding: Duration,
+    /// Pictures of a video.
+    pub films: u64,
+    /// Bytes of those.
+    pub film_bytes: u64,
 }
 
 /// A connected viewer.
@@ -57,6 +63,8 @@ pub struct Viewer {
     session: ViewerSession,
     /// None before the first picture.
     decoder: Option<Decoder>,
+    video: gc_video::Decoder,
+    overlay: Overlay,
     black: Canvas,
     begun: Instant,
     beat: tokio::time::Interval,
@@ -97,12 +105,14 @@ impl Viewer {
         let authorization = format!("Bearer {}", ticket.token);
         let mut socket =
             gc_net::connect(&url, ticket.identity, &authorization, limits::SUBPROTOCOL, limits::AGENT_MESSAGE).await?;
-        let (session, hello) = ViewerSession::open("bench", 0, Duration::ZERO);
+        let (session, hello) = ViewerSession::open("bench", 0, true, Duration::ZERO);
         socket.send(Message::Binary(hello)).await?;
         Ok(Self {
             socket,
             session,
             decoder: None,
+            video: gc_video::Decoder::default(),
+            overlay: Overlay::default(),
             black: Canvas::new(Size::default()),
             begun: Instant::now(),
             beat: heartbeats(),
@@ -189,12 +199,11 @@ impl Viewer {
         if frame.keyframe {
             self.decoder = Decoder::new(Size::new(frame.width, frame.height), frame.remembered_tiles as usize);
             self.stream = frame.stream;
+            self.overlay.clear();
             self.tally.keyframes += 1;
         }
-        let decoder = self.decoder.as_mut().context("a picture without a beginning")?;
-        match decoder.decode(&frame.payload) {
-            Ok(()) => {
-                let painted = decoder.changed();
+        match self.decode(frame) {
+            Ok(painted) => {
                 self.tally.pictures += 1;
                 self.tally.decoding += begun.elapsed();
                 let micros = u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX);
@@ -209,6 +218,29 @@ impl Viewer {
                 Ok(Vec::new())
             }
         }
+    }
+
+    fn decode(&mut self, frame: &VideoFrame) -> Result<Vec<Rect>> {
+        let decoder = self.decoder.as_mut().context("a picture without a beginning")?;
+        let region = Rect::new(frame.video_x, frame.video_y, frame.video_width, frame.video_height);
+        let region = (region.area() > 0).then_some(region);
+        let size = decoder.picture().size();
+        if frame.codec() == VideoCodec::H264 {
+            self.video.decode(&frame.payload, frame.video_fresh)?;
+            self.tally.films += 1;
+            self.tally.film_bytes += frame.payload.len() as u64;
+            let mut painted = self.overlay.tiles(region, false, Vec::new(), size)?;
+            painted.extend(region);
+            return Ok(painted);
+        }
+        decoder.decode(&frame.payload)?;
+        Ok(self.overlay.tiles(region, frame.video_rests, decoder.changed(), size)?)
+    }
+
+    /// The video that lies over the picture, and where.
+    #[must_use]
+    pub fn film(&self) -> Option<(Rect, &Picture)> {
+        self.overlay.region().map(|region| (region, self.video.picture()))
     }
 
     /// Press or release a key by its `KeyboardEvent.code`.

@@ -11,7 +11,8 @@ pub(crate) struct Planes {
     luma: Vec<u8>,
     blue: Vec<u8>,
     red: Vec<u8>,
-    /// Pixels of a region whose edges are odd, with the last ones again.
+    /// Pixels of a region that cannot be read where they lie: its edges are odd,
+    /// and the last pixels come again, or it touches the picture's lower edge.
     even: Vec<u32>,
 }
 
@@ -24,8 +25,9 @@ impl Planes {
         self.luma.resize(self.width * self.height, 0);
         self.blue.resize(half, 0);
         self.red.resize(half, 0);
-        let (pixels, stride) = if (width, height) == (region.width, region.height) {
-            picture.part(region)?
+        let in_place = picture.part(region).filter(|_| (width, height) == (region.width, region.height));
+        let (pixels, stride) = if let Some(in_place) = in_place {
+            in_place
         } else {
             self.even.clear();
             for y in region.y..region.y + height {
@@ -45,7 +47,6 @@ impl Planes {
             width,
             height,
         };
-        // Rows that end with the region's last pixel: the last one is shorter.
         yuv::bgra_to_yuv420(
             &mut image,
             bytemuck::cast_slice(pixels),

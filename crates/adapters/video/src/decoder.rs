@@ -57,6 +57,12 @@ impl std::fmt::Debug for Decoder {
 }
 
 impl Decoder {
+    /// What was decoded last.
+    #[must_use]
+    pub fn picture(&self) -> &Picture {
+        &self.picture
+    }
+
     /// Decode one picture; there is one for each unit at once, or it is an error.
     ///
     /// # Errors

@@ -45,14 +45,19 @@ pub struct ViewerSession {
 
 impl ViewerSession {
     /// A viewer whose socket has just opened, and its first message. It wants
-    /// to see this display, where there is one.
+    /// to see this display, where there is one, and decodes H.264 as well where
+    /// `video` says so.
     #[must_use]
-    pub fn open(software: &str, display_id: u32, now: Duration) -> (Self, Bytes) {
+    pub fn open(software: &str, display_id: u32, video: bool, now: Duration) -> (Self, Bytes) {
         let hello = ViewerHello {
             versions: Some(ProtocolVersions { lowest: limits::VERSIONS.0, highest: limits::VERSIONS.1 }),
             software_version: software.into(),
             capabilities: Vec::new(),
-            decodable: vec![VideoCodec::Tiles.into()],
+            decodable: [Some(VideoCodec::Tiles), video.then_some(VideoCodec::H264)]
+                .into_iter()
+                .flatten()
+                .map(i32::from)
+                .collect(),
             display_id,
         };
         (Self { heard: now, beat: now, awaiting: Some(now), ..Self::default() }, encode(hello))
@@ -113,9 +118,18 @@ impl ViewerSession {
 
     /// A frame could not be decoded: begin anew.
     pub fn broken(&mut self) -> Bytes {
+        self.begin_anew(false)
+    }
+
+    /// Its decoder of H.264 does not work: begin anew, without video from now on.
+    pub fn without_video(&mut self) -> Bytes {
+        self.begin_anew(true)
+    }
+
+    fn begin_anew(&mut self, without_video: bool) -> Bytes {
         self.next_frame = None;
         self.awaiting = Some(self.heard);
-        encode(RefreshRequest { stream: self.stream.unwrap_or(0), epoch: self.epoch })
+        encode(RefreshRequest { stream: self.stream.unwrap_or(0), epoch: self.epoch, without_video })
     }
 
     /// Once a second: a heartbeat to send, or `None` when the line is dead.
@@ -137,7 +151,7 @@ impl ViewerSession {
             return None;
         }
         self.awaiting = Some(now);
-        Some(encode(RefreshRequest { stream: self.stream.unwrap_or(0), epoch: self.epoch }))
+        Some(encode(RefreshRequest { stream: self.stream.unwrap_or(0), epoch: self.epoch, ..Default::default() }))
     }
 
     /// How long nothing was heard.
@@ -184,8 +198,7 @@ impl ViewerSession {
         if self.next_frame.take().is_none() {
             return Vec::new();
         }
-        self.awaiting = Some(self.heard);
-        vec![Event::Send(encode(RefreshRequest { stream: self.stream.unwrap_or(0), epoch: self.epoch }))]
+        vec![Event::Send(self.begin_anew(false))]
     }
 }
 
@@ -202,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_gap_asks_once() {
-        let (mut viewer, _) = ViewerSession::open("t", 0, Duration::ZERO);
+        let (mut viewer, _) = ViewerSession::open("t", 0, false, Duration::ZERO);
         let mut take = |epoch, number| viewer.received(frame(epoch, number), Duration::ZERO).unwrap();
         let is_frame = |events: &[Event]| matches!(events, [Event::Frame(_)]);
         assert!(is_frame(&take(1, 0)));
@@ -224,7 +237,7 @@ mod tests {
             encode(next)
         };
         for (what, from_frame, goes_on) in [("all is there", 2, true), ("a frame is missing", 3, false)] {
-            let (mut viewer, _) = ViewerSession::open("t", 0, Duration::ZERO);
+            let (mut viewer, _) = ViewerSession::open("t", 0, false, Duration::ZERO);
             let mut take = |message| viewer.received(message, Duration::ZERO).unwrap();
             take(frame(1, 0));
             take(frame(1, 1));
@@ -239,7 +252,7 @@ mod tests {
     #[test]
     fn a_lost_answer_is_asked_for_again() {
         let second = Duration::from_secs(1);
-        let (mut viewer, _) = ViewerSession::open("t", 0, Duration::ZERO);
+        let (mut viewer, _) = ViewerSession::open("t", 0, false, Duration::ZERO);
         viewer.received(frame(1, 0), second).unwrap();
         assert_eq!(viewer.ask_again_late(second * 9), None);
         viewer.received(frame(1, 5), second * 9).unwrap();
@@ -252,7 +265,7 @@ mod tests {
 
     #[test]
     fn silence() {
-        let (mut viewer, _) = ViewerSession::open("t", 0, Duration::ZERO);
+        let (mut viewer, _) = ViewerSession::open("t", 0, false, Duration::ZERO);
         assert!(viewer.tick(Duration::from_secs(9)).is_some());
         assert!(viewer.tick(Duration::from_secs(10)).is_none());
     }

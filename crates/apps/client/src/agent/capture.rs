@@ -11,12 +11,15 @@ use gc_protocol::header::{RELAY, STREAM_BIT};
 use gc_protocol::messages::{AgentStatus, Handover, SessionResponse, StreamAssign, VideoCodec, VideoFrame};
 use gc_protocol::parts;
 use gc_screen::codec::{TILE_BYTES, TileKey};
-use gc_screen::streams::{Frame, MOST_VIEWERS, Moved, encoders};
+use gc_screen::streams::{Frame, MOST_VIEWERS, Moved};
+use gc_screen::video::{Kind, ScreenCoder, screen_coders};
 use gc_screen::{Canvas, Damage, Rect, Size, Streams};
+use gc_video::{OpenH264, openh264};
 
 use super::layout::Layout;
 use super::link::Link;
 use super::pointer::Pointer;
+use super::quality::Wishes;
 use super::wake::{Applied, WAITING, Waker, Work};
 
 /// No wait is shorter, so that nothing spins.
@@ -62,7 +65,11 @@ impl Capture {
             screen,
             link,
             layout,
-            streams: Streams::new(STREAM_BIT | 1, encoders(MEMORY / TILE_BYTES, TileKey::new(&seed))),
+            streams: Streams::new(
+                STREAM_BIT | 1,
+                screen_coders(MEMORY / TILE_BYTES, TileKey::new(&seed), openh264),
+            ),
+            wishes: Wishes::default(),
             seen: BTreeMap::new(),
             pixels: Vec::new(),
             pointer: Pointer::default(),
@@ -103,7 +110,8 @@ struct Thread {
     screen: Box<dyn Screen>,
     link: Link,
     layout: Layout,
-    streams: Streams,
+    streams: Streams<ScreenCoder<OpenH264>>,
+    wishes: Wishes,
     seen: BTreeMap<u32, Seen>,
     pixels: Vec<u8>,
     pointer: Pointer,
@@ -169,7 +177,8 @@ impl Thread {
         let poll = self.screen.poll_period().map(|_| self.look_at.saturating_sub(now));
         let retry = self.retry_at.map(|at| at.saturating_sub(now));
         let pointer = self.looked_late.then(|| self.pointer.due().saturating_sub(now));
-        [poll, retry, pointer].into_iter().flatten().min().map(|wait| wait.max(SHORTEST))
+        let frame = self.streams.due().map(|at| at.saturating_sub(now));
+        [poll, retry, pointer, frame].into_iter().flatten().min().map(|wait| wait.max(SHORTEST))
     }
 
     fn take(&mut self, work: Work) {
@@ -182,13 +191,26 @@ impl Thread {
             Work::Status => self.tell_status(),
             Work::End => self.ended = true,
             Work::Switch { viewer, display } => self.switch(viewer, display, now),
-            Work::Show { viewer, display } => self.show(viewer, display, now),
+            Work::Show { viewer, display, decodable } => {
+                self.wishes.introduce(viewer, &decodable);
+                self.show(viewer, display, now);
+            }
+            Work::Prefer { viewer, settings } => {
+                self.wishes.ask(viewer, settings);
+                self.streams.prefer(viewer, self.wishes.of(viewer));
+            }
             Work::Stop { viewer } => {
                 self.chosen.remove(&viewer);
+                self.wishes.forget(viewer);
                 self.streams.unsubscribe(viewer);
             }
             Work::Acknowledged { viewer, frame } => self.streams.acknowledged(viewer, frame, now),
-            Work::Refresh { viewer } => {
+            Work::Refresh { viewer, without_video } => {
+                if without_video {
+                    tracing::info!(viewer, "this viewer's video decoder does not work");
+                    self.wishes.without_video(viewer);
+                    self.streams.prefer(viewer, self.wishes.of(viewer));
+                }
                 if let Some(size) = self.streams.of_viewer(viewer).and_then(|(_, _, display)| self.layout.size(display))
                 {
                     self.streams.refresh(viewer, size, now);
@@ -196,6 +218,7 @@ impl Thread {
             }
             Work::Disconnected => {
                 self.streams.clear(STREAM_BIT | 1);
+                self.wishes.clear();
             }
         }
         if self.streams.is_empty() {
@@ -211,7 +234,7 @@ impl Thread {
         let wanted = self.chosen.get(&viewer).copied().unwrap_or(wanted);
         let Some(chosen) = self.layout.choose(wanted) else { return };
         let (display, size) = (chosen.id, chosen.size);
-        if !self.streams.subscribe(viewer, display, size, now) {
+        if !self.streams.subscribe(viewer, display, size, self.wishes.of(viewer), now) {
             let obstacle = "Too many people are watching this computer already.".to_owned();
             self.link.send(viewer, SessionResponse { obstacle, ..Default::default() });
             return;
@@ -274,7 +297,7 @@ impl Thread {
                     let viewers: Vec<u32> = self.streams.viewers_of(id).collect();
                     if let Some(main) = self.layout.choose(id) {
                         for viewer in viewers {
-                            self.streams.subscribe(viewer, main.id, main.size, now);
+                            self.streams.subscribe(viewer, main.id, main.size, self.wishes.of(viewer), now);
                         }
                         self.see(main.id, main.size);
                     }
@@ -432,20 +455,31 @@ impl Thread {
         let told = self.seen.get(&frame.display).filter(|_| frame.keyframe);
         let (size, remembered) = told.map_or_else(Default::default, |seen| (seen.canvas.size(), MEMORY / TILE_BYTES));
         let stream = frame.stream;
+        let video = frame.coded.region.unwrap_or_default();
+        let (codec, rests, fresh) = match frame.coded.kind {
+            Kind::Tiles { rests } => (VideoCodec::Tiles, rests, false),
+            Kind::Video { fresh } => (VideoCodec::H264, false, fresh),
+        };
         let frame = VideoFrame {
             stream,
             epoch: frame.epoch,
             display_id: frame.display,
             frame_number: frame.frame_number,
             captured_at_us: u64::try_from(now.as_micros()).unwrap_or(0),
-            codec: VideoCodec::Tiles.into(),
+            codec: codec.into(),
             keyframe: frame.keyframe,
             part: 0,
             last_part: true,
-            payload: Bytes::from(frame.payload),
+            payload: Bytes::from(frame.coded.bytes),
             width: size.width,
             height: size.height,
             remembered_tiles: u32::try_from(remembered).unwrap_or(0),
+            video_x: video.x,
+            video_y: video.y,
+            video_width: video.width,
+            video_height: video.height,
+            video_rests: rests,
+            video_fresh: fresh,
             input_seq: match self.streams.subscribers(stream).as_slice() {
                 [alone] => self.answered.get(alone).copied().unwrap_or(0),
                 _ => 0,

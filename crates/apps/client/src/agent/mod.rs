@@ -14,6 +14,7 @@ mod layout;
 mod link;
 mod pointer;
 mod presence;
+mod quality;
 mod roll;
 mod seat;
 mod sessions;

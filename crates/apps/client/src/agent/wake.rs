@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use gc_protocol::messages::QualitySettings;
+
 /// Wishes that may wait; more means that the screen is stuck, and then the
 /// oldest still count.
 pub(super) const WAITING: usize = 1024;
@@ -14,16 +16,18 @@ pub(super) const WAITING: usize = 1024;
 pub(super) enum Work {
     /// Something may have changed.
     Wake,
-    /// A viewer wants this display.
-    Show { viewer: u32, display: u32 },
+    /// A viewer wants this display, and decodes these codecs.
+    Show { viewer: u32, display: u32, decodable: Vec<i32> },
+    /// How a viewer wants its pictures.
+    Prefer { viewer: u32, settings: QualitySettings },
     /// A viewer that watches wants another display.
     Switch { viewer: u32, display: u32 },
     /// A viewer wants nothing more.
     Stop { viewer: u32 },
     /// A viewer has shown a frame.
     Acknowledged { viewer: u32, frame: (u32, u32, u32) },
-    /// A viewer has to begin anew.
-    Refresh { viewer: u32 },
+    /// A viewer has to begin anew, from now on perhaps without video.
+    Refresh { viewer: u32, without_video: bool },
     /// Nobody is there any more.
     Disconnected,
     /// The relay wants to know how the screen is.

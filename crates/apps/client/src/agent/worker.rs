@@ -139,7 +139,10 @@ impl Worker {
             Body::FrameAck(ack) => {
                 capture.push(Work::Acknowledged { viewer, frame: (ack.stream, ack.epoch, ack.frame_number) });
             }
-            Body::RefreshRequest(_) => capture.push(Work::Refresh { viewer }),
+            Body::RefreshRequest(asked) => {
+                capture.push(Work::Refresh { viewer, without_video: asked.without_video });
+            }
+            Body::QualitySettings(settings) => capture.push(Work::Prefer { viewer, settings }),
             Body::SwitchDisplay(to) => capture.push(Work::Switch { viewer, display: to.display_id }),
             _ => {}
         }
@@ -170,7 +173,11 @@ impl Worker {
                     input.introduce(start.viewer);
                 }
                 match &self.capture {
-                    Ok(capture) => capture.push(Work::Show { viewer: start.viewer, display: start.display_id }),
+                    Ok(capture) => capture.push(Work::Show {
+                        viewer: start.viewer,
+                        display: start.display_id,
+                        decodable: start.decodable,
+                    }),
                     Err(obstacle) => {
                         let response = SessionResponse { obstacle: obstacle.clone(), ..Default::default() };
                         self.link.send(start.viewer, response);

@@ -38,6 +38,23 @@ pub struct VideoFrame {
     /// How many tiles the decoder has to remember; present on keyframes.
     #[prost(uint32, tag = "14")]
     pub remembered_tiles: u32,
+    /// Where video lies over the lossless picture once this frame is shown, in
+    /// pixels; empty where nowhere. What it leaves shows the lossless picture.
+    #[prost(uint32, tag = "15")]
+    pub video_x: u32,
+    #[prost(uint32, tag = "16")]
+    pub video_y: u32,
+    #[prost(uint32, tag = "17")]
+    pub video_width: u32,
+    #[prost(uint32, tag = "18")]
+    pub video_height: u32,
+    /// Of TILES: what it changes where video lies is to be drawn over it.
+    #[prost(bool, tag = "19")]
+    pub video_rests: bool,
+    /// Of H264 (one access unit, Annex B, at least as large as the region, of which
+    /// the upper left part is shown): the decoder begins anew with it.
+    #[prost(bool, tag = "20")]
+    pub video_fresh: bool,
 }
 /// The viewer has decoded and shown a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -67,6 +84,9 @@ pub struct RefreshRequest {
     pub stream: u32,
     #[prost(uint32, tag = "2")]
     pub epoch: u32,
+    /// Its decoder of H.264 does not work: no video from now on.
+    #[prost(bool, tag = "3")]
+    pub without_video: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Display {
@@ -124,8 +144,10 @@ pub struct SwitchDisplay {
 pub struct QualitySettings {
     #[prost(enumeration = "QualityPreset", tag = "1")]
     pub preset: i32,
+    /// Of video, 1 to 60; 0 for what the preset has.
     #[prost(uint32, tag = "2")]
     pub max_frames_per_second: u32,
+    /// Of video; 0 for what the line carries.
     #[prost(uint32, tag = "3")]
     pub max_kbit_per_second: u32,
 }
@@ -231,6 +253,10 @@ impl VideoCodec {
         }
     }
 }
+/// How a viewer wants its pictures. AUTO: exact, films as video. LOW: everything
+/// that changes as small video, exact when it rests. BALANCED: like AUTO, with
+/// smaller video. HIGH: every picture exact, films too. CUSTOM: like AUTO, with
+/// the limits that are given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum QualityPreset {

@@ -84,16 +84,14 @@ impl Canvas {
         self.line(x as usize, y as usize, width as usize)
     }
 
-    /// From the first pixel of a part to its last, and how many pixels one of its
-    /// rows is after the one before; `None` where it leaves the picture.
+    /// A part as its rows lie in memory, from its first pixel on, and how many
+    /// pixels one row is after the one before. `None` where it leaves the
+    /// picture, or its last row has not so many pixels behind it.
     #[must_use]
     pub fn part(&self, part: Rect) -> Option<(&[u32], usize)> {
-        if !part.fits(self.size) {
-            return None;
-        }
         let start = self.at(part.x as usize, part.y as usize);
-        let end = start + (part.height as usize - 1) * self.stride + part.width as usize;
-        Some((self.pixels.get(start..end)?, self.stride))
+        let whole = start..start + part.height as usize * self.stride;
+        part.fits(self.size).then(|| self.pixels.get(whole))?.map(|rows| (rows, self.stride))
     }
 
     /// Take over freshly captured pixels of `rect` (four bytes each: blue,
