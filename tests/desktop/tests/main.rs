@@ -19,3 +19,4 @@ mod proxies;
 mod restarts_x11;
 mod slow_viewers_x11;
 mod tls;
+mod video_x11;

@@ -321,7 +321,7 @@ fn a_technician_and_a_person() -> Result<()> {
     Hand(&display).allow()?;
     walk.text("You control")?;
     walk.look("viewer-control")?;
-    for (name, menu) in [("keys", "Keys"), ("people", "Who is here"), ("numbers", "Statistics")] {
+    for (name, menu) in [("keys", "Keys"), ("people", "Who is here"), ("numbers", "Picture quality and statistics")] {
         walk.run("click_selector", json!({ "selector": format!("summary[title='{menu}']") }))?;
         walk.look(&format!("viewer-{name}"))?;
         walk.run("click_selector", json!({ "selector": format!("summary[title='{menu}']") }))?;

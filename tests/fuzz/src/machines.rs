@@ -186,7 +186,7 @@ pub(crate) fn viewer_session(data: &[u8]) {
 }
 
 fn run_viewer(input: &mut Unstructured<'_>) -> Result<()> {
-    let (mut session, _) = ViewerSession::open("fuzz", 0, Duration::ZERO);
+    let (mut session, _) = ViewerSession::open("fuzz", 0, true, Duration::ZERO);
     let mut now = Duration::ZERO;
     while !input.is_empty() {
         now += Duration::from_millis(input.int_in_range(0..=3000)?);

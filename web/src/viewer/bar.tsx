@@ -10,6 +10,7 @@ import { useAsk } from "../ui/ask";
 import { Failure } from "../ui/parts";
 import type { Connection } from "./connection";
 import type { TypingMode } from "./keyboard";
+import type { Quality } from "./messages";
 import type { Scale } from "./stage";
 import { controllerName, type ViewerState } from "./state";
 
@@ -68,6 +69,7 @@ export function Bar(props: Props) {
     const also = others > 0 ? ` for you and ${others} other${others > 1 ? "s" : ""}` : "";
     if (await ask({ title: `End the session${also}?`, ends: "The person’s computer is released at once.", verb: "End session" })) end.mutate();
   };
+  const [quality, setQuality] = useState<Quality>("auto");
   const over = state.phase === "ended";
   // Then there is nothing left to ask about.
   useEffect(() => { if (over) dismiss(); }, [over, dismiss]);
@@ -140,7 +142,23 @@ export function Bar(props: Props) {
         <button className="button" aria-pressed={chatOpen} onClick={() => setChatOpen(!chatOpen)} title="Chat with the person">
           <MessageSquare aria-hidden="true" /> Chat{state.unread > 0 ? ` (${state.unread})` : ""}
         </button>
-        <Menu label="Statistics" hideLabel icon={<Gauge aria-hidden="true" />}>{() => <Numbers connection={connection} />}</Menu>
+        <Menu label="Picture" title="Picture quality and statistics" hideLabel icon={<Gauge aria-hidden="true" />}>
+          {() => (
+            <>
+              {state.access === "control" ? (
+                <label>Quality{" "}
+                  <select value={quality} onChange={(e) => { const preset = e.target.value as Quality; setQuality(preset); send({ type: "quality", preset }); }}>
+                    <option value="auto">automatic: exact, films as video</option>
+                    <option value="balanced">balanced: films as small video</option>
+                    <option value="low">little data: video while anything moves</option>
+                    <option value="high">exact, always</option>
+                  </select>
+                </label>
+              ) : null}
+              <Numbers connection={connection} />
+            </>
+          )}
+        </Menu>
         {document.fullscreenEnabled ? <button className="button" onClick={toggleFull} aria-label={full ? "Leave full screen" : "Full screen"} title={full ? "Leave full screen" : "Full screen"}>
           {full ? <Minimize aria-hidden="true" /> : <Maximize aria-hidden="true" />}
         </button> : null}
@@ -228,12 +246,18 @@ function Invite({ id }: { id: string }) {
   );
 }
 
+function milliseconds(time: number | null): string {
+  return time === null ? "–" : `${time.toFixed(1)} ms`;
+}
+
 function Numbers({ connection }: { connection: Connection }) {
   const { statistics, size } = connection.state;
   if (!statistics) return <span className="muted">No numbers yet</span>;
   return (
     <dl>
-      <dt>Latency, input to picture</dt><dd>{statistics.latency === null ? "–" : `${statistics.latency.toFixed(1)} ms`}</dd>
+      <dt>Latency, input to picture</dt><dd>{milliseconds(statistics.latency)}</dd>
+      <dt>Encoding, there</dt><dd>{milliseconds(statistics.encoded)}</dd>
+      <dt>Decoding, here</dt><dd>{milliseconds(statistics.decoded)}</dd>
       <dt>Pictures</dt><dd>{statistics.frames} / s</dd>
       <dt>Data</dt><dd>{((statistics.bytes * 8) / 1e6).toFixed(2)} Mbit/s</dd>
       <dt>Coded as</dt><dd>{statistics.codec}</dd>

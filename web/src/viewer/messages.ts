@@ -32,13 +32,20 @@ export type Command =
   | { type: "reset" }
   | { type: "control"; take: boolean }
   | { type: "display"; id: number }
-  | { type: "chat"; text: string };
+  | { type: "chat"; text: string }
+  | { type: "quality"; preset: Quality };
+
+/** How pictures are wanted; the agent knows what each means. */
+export type Quality = "auto" | "low" | "balanced" | "high";
 
 export interface Statistics {
   frames: number;
   bytes: number;
   /** Input to presented picture, in milliseconds; null without a recent one. */
   latency: number | null;
+  /** What a picture took the agent, and this viewer, on average. */
+  encoded: number | null;
+  decoded: number | null;
   silence: number;
   codec: string;
 }

@@ -2,21 +2,35 @@
 // canvas live here, so that the page never holds them up.
 import init, { Viewer } from "../wasm/viewer.js";
 import wasmUrl from "../wasm/viewer_bg.wasm?url";
+import { decodesVideo, Film, type Picture } from "./film";
 import type { Command, Report } from "./messages";
 
 const scope = self as unknown as DedicatedWorkerGlobalScope;
 let viewer: Viewer | null = null;
+let film: Film | null = null;
+let quality = "auto";
+let video = false;
 let canvas: OffscreenCanvas | null = null;
 let timer = 0;
 const waiting: Command[] = [];
-const ready = init({ module_or_path: wasmUrl });
+const ready = Promise.all([init({ module_or_path: wasmUrl }), decodesVideo().then((works) => { video = works; })]);
 
 const tell = (report: Report) => scope.postMessage(report);
 
 function open(url: string, token: string, display: number) {
   if (!canvas) return;
   close();
-  viewer = new Viewer(canvas, url, token, display, tell);
+  const opened: Viewer = new Viewer(canvas, url, token, display, video, (report: Report | ({ type: "film" } & Picture)) => {
+    if (report.type === "film") film?.play(report);
+    else {
+      tell(report);
+      // A new line knows nothing of what was chosen on the one before.
+      if (report.type === "welcome" && report.access === "control" && quality !== "auto") opened.quality(quality);
+    }
+  });
+  viewer = opened;
+  const context = canvas.getContext("2d");
+  film = context ? new Film(opened, context) : null;
   timer = scope.setInterval(() => {
     if (viewer && !viewer.tick()) {
       close();
@@ -27,6 +41,8 @@ function open(url: string, token: string, display: number) {
 
 function close() {
   scope.clearInterval(timer);
+  film?.close();
+  film = null;
   viewer?.close();
   viewer?.free();
   viewer = null;
@@ -37,6 +53,7 @@ function carryOut(command: Command) {
     case "canvas": canvas = command.canvas; return;
     case "open": open(command.url, command.token, command.display); return;
     case "close": close(); return;
+    case "quality": quality = command.preset; break;
     default:
   }
   if (!viewer) return;
@@ -52,6 +69,7 @@ function carryOut(command: Command) {
     case "control": viewer.control(command.take); return;
     case "display": viewer.display(command.id); return;
     case "chat": viewer.chat(command.text); return;
+    case "quality": viewer.quality(command.preset); return;
     default:
   }
 }

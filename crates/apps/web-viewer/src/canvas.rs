@@ -1,6 +1,7 @@
 //! Decoding into memory, and from there onto the canvas.
 
-use gc_protocol::messages::{VideoCodec, VideoFrame};
+use gc_protocol::messages::VideoFrame;
+use gc_screen::video::Overlay;
 use gc_screen::{Decoder, Rect, Size};
 use wasm_bindgen::{Clamped, JsCast, JsValue};
 use web_sys::{ImageData, OffscreenCanvas, OffscreenCanvasRenderingContext2d};
@@ -11,6 +12,9 @@ pub(crate) struct Canvas {
     context: OffscreenCanvasRenderingContext2d,
     /// None before the first picture.
     decoder: Option<Decoder>,
+    overlay: Overlay,
+    /// The video rests: what of it is still being decoded is not drawn any more.
+    rests: bool,
     rgba: Vec<u8>,
     display: u32,
     /// Width, height and display that the page was told last.
@@ -21,7 +25,7 @@ impl Canvas {
     pub(crate) fn new(canvas: OffscreenCanvas) -> Result<Self, JsValue> {
         let context = canvas.get_context("2d")?.ok_or_else(|| JsValue::from_str("this browser draws no pictures"))?;
         let context = context.unchecked_into();
-        Ok(Self { canvas, context, decoder: None, rgba: Vec::new(), display: 0, told: None })
+        Ok(Self { canvas, context, decoder: None, overlay: Overlay::default(), rests: false, rgba: Vec::new(), display: 0, told: None })
     }
 
     /// The display that is shown.
@@ -31,15 +35,13 @@ impl Canvas {
 
     /// Decode and draw a frame; the new size where it has changed.
     pub(crate) fn show(&mut self, frame: &VideoFrame) -> Result<Option<(u32, u32)>, ()> {
-        if frame.codec != i32::from(VideoCodec::Tiles) {
-            return Err(());
-        }
         let mut resized = None;
         if frame.keyframe {
             let size = Size::new(frame.width, frame.height);
             let same = self.size() == size;
             // The old one goes first: two would be twice the memory.
             self.decoder = None;
+            self.overlay.clear();
             self.decoder = Some(Decoder::new(size, frame.remembered_tiles as usize).ok_or(())?);
             if !same {
                 self.rgba = Vec::new();
@@ -56,8 +58,10 @@ impl Canvas {
         let decoder = self.decoder.as_mut().ok_or(())?;
         decoder.decode(&frame.payload).map_err(|_| ())?;
         // What an epoch leaves black is as much part of the picture.
-        let whole = frame.keyframe.then(|| decoder.picture().size().rect());
-        let rects = whole.map_or_else(|| decoder.changed(), |whole| vec![whole]);
+        let size = decoder.picture().size();
+        let changed = if frame.keyframe { vec![size.rect()] } else { decoder.changed() };
+        let rects = self.overlay.tiles(region(frame), frame.video_rests, changed, size).map_err(|_| ())?;
+        self.rests = frame.video_rests;
         for rect in &rects {
             self.swizzle(*rect);
         }
@@ -65,6 +69,29 @@ impl Canvas {
         // Only now: what failed has to be told with the next one.
         self.told = resized.or(self.told);
         Ok(resized.map(|(width, height, _)| (width, height)))
+    }
+
+    /// A picture of a video is on its way through the browser's decoder: where
+    /// it will be drawn. What the video leaves shows the lossless picture again.
+    pub(crate) fn film(&mut self, frame: &VideoFrame) -> Result<Rect, ()> {
+        let region = region(frame).ok_or(())?;
+        let rects = self.overlay.tiles(Some(region), false, Vec::new(), self.size()).map_err(|_| ())?;
+        self.rests = false;
+        for rect in &rects {
+            self.swizzle(*rect);
+        }
+        self.draw(&rects).map_err(|_| ())?;
+        Ok(region)
+    }
+
+    /// Whether a picture of the video in this region is still to be drawn.
+    pub(crate) fn shows_film(&self, region: Rect) -> bool {
+        self.overlay.region() == Some(region) && !self.rests
+    }
+
+    /// The video that lies over the picture.
+    pub(crate) fn region(&self) -> Option<Rect> {
+        self.overlay.region()
     }
 
     fn size(&self) -> Size {
@@ -106,4 +133,10 @@ impl Canvas {
         }
         Ok(())
     }
+}
+
+/// Where a frame says that video lies.
+fn region(frame: &VideoFrame) -> Option<Rect> {
+    let region = Rect::new(frame.video_x, frame.video_y, frame.video_width, frame.video_height);
+    (region.area() > 0).then_some(region)
 }

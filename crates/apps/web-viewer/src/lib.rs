@@ -6,6 +6,7 @@
 //! what this module tells it.
 
 mod canvas;
+mod film;
 mod input;
 mod latency;
 mod report;
@@ -17,7 +18,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gc_keys::by_code;
-use gc_protocol::messages::{Chat, ControlRequest, KeyEvent, SwitchDisplay};
+use gc_protocol::messages::{
+    Chat, ControlRequest, KeyEvent, QualityPreset, QualitySettings, SwitchDisplay, VideoCodec, VideoFrame,
+};
 use gc_protocol::{encode, limits};
 use gc_session::viewer::{Event, ViewerSession};
 use js_sys::Function;
@@ -25,6 +28,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::OffscreenCanvas;
 
 use crate::canvas::Canvas;
+use crate::film::{Decoding, Film};
 use crate::latency::Latency;
 use crate::socket::Socket;
 
@@ -46,6 +50,7 @@ pub struct Viewer(Rc<RefCell<Inner>>);
 struct Inner {
     session: ViewerSession,
     canvas: Canvas,
+    film: Film,
     latency: Latency,
     socket: Option<Socket>,
     listener: Function,
@@ -57,12 +62,17 @@ struct Inner {
     awaiting_frame: bool,
     frames: u32,
     bytes: f64,
+    /// Of the frames of this second: how long they were encoded and decoded.
+    encoded: Duration,
+    decoded: Duration,
 }
 
 #[wasm_bindgen]
 impl Viewer {
     /// Open a session. `listener` is called with an object for everything that
-    /// the page should know; each has a `type`.
+    /// the page should know; each has a `type`. `video`: it decodes what comes as
+    /// `film`, and answers each with [`Self::film_decoded`] or
+    /// [`Self::film_failed`].
     ///
     /// # Errors
     /// When the browser makes no socket or no drawing context.
@@ -72,12 +82,14 @@ impl Viewer {
         url: &str,
         token: &str,
         display: u32,
+        video: bool,
         listener: Function,
     ) -> Result<Viewer, JsValue> {
-        let (session, hello) = ViewerSession::open(env!("CARGO_PKG_VERSION"), display, now());
+        let (session, hello) = ViewerSession::open(env!("CARGO_PKG_VERSION"), display, video, now());
         let inner = Rc::new(RefCell::new(Inner {
             session,
             canvas: Canvas::new(canvas)?,
+            film: Film::default(),
             latency: Latency::default(),
             socket: None,
             listener,
@@ -87,6 +99,8 @@ impl Viewer {
             awaiting_frame: false,
             frames: 0,
             bytes: 0.0,
+            encoded: Duration::ZERO,
+            decoded: Duration::ZERO,
         }));
         let (opened, heard, closed) = (inner.clone(), inner.clone(), inner.clone());
         let socket = Socket::open(
@@ -210,6 +224,33 @@ impl Viewer {
         self.0.borrow_mut().send(&encode(Chat { text, ..Default::default() }));
     }
 
+    /// How pictures are wanted, by the preset's name.
+    pub fn quality(&self, preset: &str) {
+        let preset = match preset {
+            "low" => QualityPreset::QualityLow,
+            "balanced" => QualityPreset::QualityBalanced,
+            "high" => QualityPreset::QualityHigh,
+            _ => QualityPreset::QualityAuto,
+        };
+        self.0.borrow_mut().send(&encode(QualitySettings { preset: preset.into(), ..Default::default() }));
+    }
+
+    /// A picture of the video was decoded: whether it is still to be drawn.
+    pub fn film_decoded(&self, id: u32) -> bool {
+        let draw = self.0.borrow_mut().film_decoded(id);
+        await_presentation(&self.0);
+        draw
+    }
+
+    /// The browser's decoder of video has failed: once more from the beginning,
+    /// or, where it does not work at all, without video.
+    pub fn film_failed(&self, for_good: bool) {
+        let mut inner = self.0.borrow_mut();
+        inner.film.clear();
+        let again = if for_good { inner.session.without_video() } else { inner.session.broken() };
+        inner.send(&again);
+    }
+
     /// Leave.
     pub fn close(&self) {
         let socket = self.0.borrow_mut().socket.take();
@@ -286,13 +327,19 @@ impl Inner {
         }
     }
 
-    fn show(&mut self, frame: &gc_protocol::messages::VideoFrame) {
+    fn show(&mut self, frame: &VideoFrame) {
         let begun = now();
+        self.encoded += Duration::from_micros(frame.encode_us.into());
+        if frame.codec() == VideoCodec::H264 {
+            self.play(frame, begun);
+            return;
+        }
         let shown = self.canvas.show(frame);
         let ended = now();
         match shown {
             Ok(resized) => {
                 self.frames += 1;
+                self.decoded += ended - begun;
                 let micros = u32::try_from((ended - begun).as_micros()).unwrap_or(u32::MAX);
                 self.send(&self.session.shown(frame, micros, 0, 0));
                 self.drawn = self.drawn.max(frame.input_seq);
@@ -307,9 +354,40 @@ impl Inner {
         }
     }
 
+    /// Hand a picture of the video to the browser's decoder.
+    fn play(&mut self, frame: &VideoFrame, now: Duration) {
+        let region = self.canvas.film(frame).ok();
+        let pushed = region.and_then(|region| {
+            let (id, codec) = self.film.push(frame, region, now)?;
+            Some(report::film(id, region, frame.video_fresh, codec, &frame.payload))
+        });
+        if let Some(film) = pushed {
+            self.tell(&film);
+        } else {
+            self.film.clear();
+            let refresh = self.session.broken();
+            self.send(&refresh);
+        }
+    }
+
+    fn film_decoded(&mut self, id: u32) -> bool {
+        let Some(Decoding { region, frame, begun, .. }) = self.film.decoded(id) else { return false };
+        let took = now() - begun;
+        self.frames += 1;
+        self.decoded += took;
+        let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
+        self.send(&self.session.shown(&frame, micros, 0, 0));
+        self.drawn = self.drawn.max(frame.input_seq);
+        self.canvas.shows_film(region)
+    }
+
     fn statistics(&mut self) {
         let silence = self.session.silence(now());
-        self.tell(&report::statistics(self.frames, self.bytes, self.latency.median(now()), silence));
+        let each = |sum: Duration| (self.frames > 0).then(|| sum / self.frames);
+        let (encoded, decoded) = (each(self.encoded), each(self.decoded));
+        let times = [self.latency.median(now()), encoded, decoded, Some(silence)];
+        self.tell(&report::statistics(self.frames, self.bytes, times, self.canvas.region()));
+        (self.encoded, self.decoded) = (Duration::ZERO, Duration::ZERO);
         self.frames = 0;
         self.bytes = 0.0;
     }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use gc_keys::by_scan_code;
 use gc_protocol::limits;
 use gc_protocol::messages::{Body, Disconnect, KeyboardLayout, SessionPhase, ViewerJoined};
+use gc_screen::Rect;
 use gc_session::from_mode;
-use js_sys::{Array, Object, Reflect, Uint8ClampedArray};
+use js_sys::{Array, Object, Reflect, Uint8Array, Uint8ClampedArray};
 use wasm_bindgen::JsValue;
 
 fn object<const N: usize>(fields: [(&str, JsValue); N]) -> JsValue {
@@ -159,13 +160,42 @@ pub(crate) fn size(display: u32, width: u32, height: u32) -> JsValue {
     object([("type", "size".into()), ("display", display.into()), ("width", width.into()), ("height", height.into())])
 }
 
-pub(crate) fn statistics(frames: u32, bytes: f64, latency: Option<Duration>, silence: Duration) -> JsValue {
+/// A picture of a video to decode and to draw there.
+pub(crate) fn film(id: u32, region: Rect, fresh: bool, codec: &str, unit: &[u8]) -> JsValue {
+    object([
+        ("type", "film".into()),
+        ("id", id.into()),
+        ("x", region.x.into()),
+        ("y", region.y.into()),
+        ("width", region.width.into()),
+        ("height", region.height.into()),
+        ("fresh", fresh.into()),
+        ("codec", codec.into()),
+        ("unit", Uint8Array::from(unit).into()),
+    ])
+}
+
+/// What the last second was like: input to picture, encoding and decoding of a
+/// picture, and how long nothing was heard.
+pub(crate) fn statistics(
+    frames: u32,
+    bytes: f64,
+    [latency, encoded, decoded, silence]: [Option<Duration>; 4],
+    video: Option<Rect>,
+) -> JsValue {
+    let milliseconds = |time: Option<Duration>| time.map_or(JsValue::NULL, |time| (time.as_secs_f64() * 1000.0).into());
+    let codec = match video {
+        Some(region) => format!("lossless tiles, H.264 for {}×{}", region.width, region.height),
+        None => "lossless tiles".into(),
+    };
     object([
         ("type", "statistics".into()),
         ("frames", frames.into()),
         ("bytes", bytes.into()),
-        ("latency", latency.map_or(JsValue::NULL, |latency| (latency.as_secs_f64() * 1000.0).into())),
-        ("silence", (silence.as_secs_f64() * 1000.0).into()),
-        ("codec", "lossless tiles".into()),
+        ("latency", milliseconds(latency)),
+        ("encoded", milliseconds(encoded)),
+        ("decoded", milliseconds(decoded)),
+        ("silence", milliseconds(silence)),
+        ("codec", codec.as_str().into()),
     ])
 }

@@ -50,6 +50,10 @@ pub trait Coder: Sized {
         now: Duration,
     ) -> Option<(Coded, Damage)>;
 
+    /// The frame is on its way: what it changed counts as shown. `picture` is
+    /// what was encoded.
+    fn settle(&mut self, picture: &Self::Picture);
+
     /// One that goes on where this one is.
     fn branch(&self) -> Self;
 
@@ -149,6 +153,8 @@ pub struct Streams<C> {
     streams: BTreeMap<StreamId, Stream<C>>,
     subscribers: BTreeMap<ViewerId, Subscriber>,
     moved: Vec<Moved>,
+    /// The stream of the last frame, as long as that is on its way.
+    unsettled: Option<StreamId>,
 }
 
 impl<C> std::fmt::Debug for Streams<C> {
@@ -161,7 +167,7 @@ impl<C: Coder> Streams<C> {
     /// No streams; ids count up from `first_id`.
     #[must_use]
     pub fn new(first_id: StreamId, begin: Begin<C>) -> Self {
-        Self { begin, next_id: first_id, streams: BTreeMap::new(), subscribers: BTreeMap::new(), moved: Vec::new() }
+        Self { begin, next_id: first_id, streams: BTreeMap::new(), subscribers: BTreeMap::new(), moved: Vec::new(), unsettled: None }
     }
 
     /// The line is gone, and everybody with it; ids begin anew.
@@ -335,11 +341,17 @@ impl<C: Coder> Streams<C> {
     }
 
     /// The next frame that may be sent; it counts as sent. `picture` gives a
-    /// display's, where it is known.
+    /// display's, where it is known. To be called until there is none before any
+    /// picture changes: what the last frame leaves to be done is done then.
     pub fn next_frame<'a>(&mut self, picture: impl Fn(u32) -> Option<&'a C::Picture>, now: Duration) -> Option<Frame>
     where
         C::Picture: 'a,
     {
+        if let Some(stream) = self.unsettled.take().and_then(|id| self.streams.get_mut(&id))
+            && let Some(picture) = picture(stream.display)
+        {
+            stream.coder.settle(picture);
+        }
         self.part_from_the_slow(now);
         self.join_those_who_keep_up(now);
         let ids: Vec<StreamId> = self.streams.keys().copied().collect();
@@ -374,6 +386,7 @@ impl<C: Coder> Streams<C> {
         };
         let (coded, deferred) = encoded.unwrap_or_else(nothing);
         stream.pending = deferred;
+        self.unsettled = Some(id);
         let frame = Frame {
             stream: id,
             display: stream.display,

@@ -38,7 +38,7 @@ impl Codec for Rectangles {
         let (back, decode) = timed(|| zstd::bulk::decompress(&compressed, pixels.len()));
         // Where the rectangles are costs eight bytes each.
         let bytes = compressed.len() + frame.damage.rects().len() * 8;
-        Ok(Outcome { bytes, encode, decode, is_bad: back? != pixels })
+        Ok(Outcome { bytes, encode, decode, is_bad: back? != pixels, video: None })
     }
 }
 

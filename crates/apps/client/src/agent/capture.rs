@@ -446,11 +446,11 @@ impl Thread {
             let frame = self.streams.next_frame(|display| seen.get(&display).map(|seen| &seen.canvas), now);
             self.introduce();
             let Some(frame) = frame else { return };
-            self.send_frame(frame, now);
+            self.send_frame(frame, now, self.now().saturating_sub(now));
         }
     }
 
-    fn send_frame(&self, frame: Frame, now: Duration) {
+    fn send_frame(&self, frame: Frame, now: Duration, took: Duration) {
         // Size and memory are told with the first frame of an epoch.
         let told = self.seen.get(&frame.display).filter(|_| frame.keyframe);
         let (size, remembered) = told.map_or_else(Default::default, |seen| (seen.canvas.size(), MEMORY / TILE_BYTES));
@@ -480,6 +480,7 @@ impl Thread {
             video_height: video.height,
             video_rests: rests,
             video_fresh: fresh,
+            encode_us: u32::try_from(took.as_micros()).unwrap_or(u32::MAX),
             input_seq: match self.streams.subscribers(stream).as_slice() {
                 [alone] => self.answered.get(alone).copied().unwrap_or(0),
                 _ => 0,

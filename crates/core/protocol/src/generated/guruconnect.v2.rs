@@ -55,6 +55,9 @@ pub struct VideoFrame {
     /// the upper left part is shown): the decoder begins anew with it.
     #[prost(bool, tag = "20")]
     pub video_fresh: bool,
+    /// How long the agent took from the picture to the payload.
+    #[prost(uint32, tag = "21")]
+    pub encode_us: u32,
 }
 /// The viewer has decoded and shown a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -36,6 +36,8 @@ impl Coder for Fake {
         (taken > 0).then(|| (Coded { bytes, kind: Kind::Tiles { rests: false }, region: None }, deferred))
     }
 
+    fn settle(&mut self, (): &()) {}
+
     fn branch(&self) -> Self {
         Self { tile_bytes: self.tile_bytes, forgot: 0 }
     }

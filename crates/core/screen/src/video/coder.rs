@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::film::{Film, Phase};
-use super::motion::Motion;
+use super::motion::{Motion, tighten};
 use super::{Coded, Kind, MakeVideo, Quality, VideoEncoder, VideoUse};
 use crate::codec::{Canvas, Encoded, Encoder, TileKey};
 use crate::damage::Damage;
@@ -24,6 +24,20 @@ pub struct ScreenCoder<V> {
     begun: bool,
     /// What a picture of the video may take: the room there was lately.
     room: usize,
+    /// What the last frame leaves to be done.
+    after: After,
+}
+
+/// What a frame leaves to be done once it is on its way.
+#[derive(Debug, Default, Clone)]
+enum After {
+    #[default]
+    Nothing,
+    /// The lossless codec has shown what there is; with that a region begins,
+    /// and so much of the picture is still to be sent.
+    Picture(Option<(Rect, Damage, Duration)>),
+    /// It has shown all but the region, beside which something else moves.
+    Still(Option<(Rect, Duration)>),
 }
 
 /// Coders that remember so many tiles and name them by this key.
@@ -42,7 +56,7 @@ impl<V: VideoEncoder> ScreenCoder<V> {
     #[must_use]
     pub fn new(tiles: Encoder, make: MakeVideo<V>, quality: Quality) -> Self {
         let motion = Motion::new(tiles.shown().size());
-        Self { tiles, motion, film: None, make, quality, failed: false, begun: false, room: 0 }
+        Self { tiles, motion, film: None, make, quality, failed: false, begun: false, room: 0, after: After::Nothing }
     }
 
     /// What its viewers show where no video lies.
@@ -62,15 +76,12 @@ impl<V: VideoEncoder> ScreenCoder<V> {
     /// Everything by the lossless codec, and a look at what moves.
     fn lossless(&mut self, picture: &Canvas, damage: &Damage, room: usize, now: Duration) -> Option<(Coded, Damage)> {
         let Encoded { bytes, deferred } = self.tiles.encode(picture, damage, room)?;
-        let region = self.watch(picture, now);
-        self.tiles.settle(picture);
         let coded = Coded { bytes, kind: Kind::Tiles { rests: false }, region: None };
-        if let Some(region) = region
-            && let Some(video) = self.video()
-        {
-            self.film = Some(Film::new(region, (picture, self.tiles.shown()), deferred, video, now));
-            return Some((coded, Damage::new(self.size())));
-        }
+        let Some(region) = self.watch(picture, now) else {
+            self.after = After::Picture(None);
+            return Some((coded, deferred));
+        };
+        self.after = After::Picture(Some((region, deferred.clone(), now)));
         Some((coded, deferred))
     }
 
@@ -83,7 +94,7 @@ impl<V: VideoEncoder> ScreenCoder<V> {
             return None;
         }
         self.motion.feed(&restless, now);
-        self.motion.find(now)
+        self.motion.find(now).map(|region| tighten(region, self.tiles.shown(), picture))
     }
 
     fn video(&mut self) -> Option<V> {
@@ -125,10 +136,8 @@ impl<V: VideoEncoder> ScreenCoder<V> {
             let restless = self.tiles.restless(&film.still);
             self.motion.feed(&restless, now);
         }
-        self.tiles.settle(&film.still);
-        if let Some(found) = self.motion.find(now).filter(|_| self.quality.video == VideoUse::Regions) {
-            self.regrow(found, picture, now);
-        }
+        let found = self.motion.find(now).filter(|_| self.quality.video == VideoUse::Regions);
+        self.after = After::Still(found.map(|found| (found, now)));
         Some(Coded { bytes, kind: Kind::Tiles { rests: false }, region: Some(region) })
     }
 
@@ -185,7 +194,7 @@ impl<V: VideoEncoder> ScreenCoder<V> {
         let film = self.film.as_mut()?;
         let encoded = self.tiles.encode(picture, &film.left, room);
         if encoded.is_some() {
-            self.tiles.settle(picture);
+            self.after = After::Picture(None);
         }
         let nothing = || Encoded { bytes: Vec::new(), deferred: Damage::new(picture.size()) };
         let Encoded { bytes, deferred } = encoded.unwrap_or_else(nothing);
@@ -248,6 +257,28 @@ impl<V: VideoEncoder> Coder for ScreenCoder<V> {
         }
     }
 
+    fn settle(&mut self, picture: &Canvas) {
+        match std::mem::take(&mut self.after) {
+            After::Nothing => {}
+            After::Picture(begins) => {
+                self.tiles.settle(picture);
+                if let Some((region, left, now)) = begins
+                    && let Some(video) = self.video()
+                {
+                    self.film = Some(Film::new(region, (picture, self.tiles.shown()), left, video, now));
+                }
+            }
+            After::Still(found) => {
+                if let Some(film) = &self.film {
+                    self.tiles.settle(&film.still);
+                }
+                if let Some((found, now)) = found {
+                    self.regrow(found, picture, now);
+                }
+            }
+        }
+    }
+
     fn branch(&self) -> Self {
         // Without an encoder the region is refined, and that is all.
         let film = self.film.as_ref().map(|film| film.branch((self.make)()));
@@ -260,6 +291,7 @@ impl<V: VideoEncoder> Coder for ScreenCoder<V> {
             failed: self.failed,
             begun: self.begun,
             room: self.room,
+            after: self.after.clone(),
         }
     }
 

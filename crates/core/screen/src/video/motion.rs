@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::codec::Restless;
+use crate::codec::{Canvas, Restless};
 use crate::geometry::{Rect, Size};
 
 /// Edge of what is looked at: the codec's tiles.
@@ -14,6 +14,8 @@ const GAP: Duration = Duration::from_millis(250);
 const FEW: usize = 12;
 /// Of a hundred tiles of a region so many have to be costly.
 const DENSE: usize = 35;
+/// Of a row or column at a film's edge, one pixel of two has changed at least.
+const MOSTLY: usize = 2;
 /// Tiles that are so far apart still belong together.
 const REACH: usize = 2;
 
@@ -148,6 +150,34 @@ impl Motion {
 
 fn is_hot(tile: &Tile, now: Duration) -> bool {
     tile.costly >= ENOUGH && now.saturating_sub(tile.last) <= GAP
+}
+
+/// Leave out, up to a tile on each side, rows and columns of which little has
+/// changed: something small beside a film, in the same tiles.
+pub(super) fn tighten(region: Rect, before: &Canvas, now: &Canvas) -> Rect {
+    let is_film = |line: Rect| {
+        let rows = (line.y..line.y + line.height).map(|y| {
+            let (before, now) = (before.row(line.x, y, line.width), now.row(line.x, y, line.width));
+            before.iter().zip(now).filter(|(before, now)| before != now).count()
+        });
+        rows.sum::<usize>() * MOSTLY >= line.area()
+    };
+    let mut tight = region;
+    for _ in 0..TILE - 1 {
+        let Rect { x, y, width, height } = tight;
+        if width < TILE * 2 || height < TILE * 2 {
+            return tight;
+        }
+        let left = u32::from(!is_film(Rect::new(x, y, 1, height)));
+        let right = u32::from(!is_film(Rect::new(x + width - 1, y, 1, height)));
+        let top = u32::from(!is_film(Rect::new(x, y, width, 1)));
+        let bottom = u32::from(!is_film(Rect::new(x, y + height - 1, width, 1)));
+        tight = Rect::new(x + left, y + top, width - left - right, height - top - bottom);
+        if (tight.width, tight.height) == (width, height) {
+            return tight;
+        }
+    }
+    tight
 }
 
 fn median(mut values: Vec<u32>) -> Option<u32> {
