@@ -8,8 +8,6 @@ use crate::geometry::Rect;
 /// A photograph's tile, whatever it shows.
 const PHOTO: usize = TILE * TILE * 3 / 2;
 const PATTERN: usize = TILE * TILE / 4;
-/// From here on a tile is costly: four bits a pixel.
-const COSTLY: usize = TILE * TILE / 2;
 /// What needs no pixels.
 const KNOWN: usize = 2;
 /// A drawn part before any was seen: a quarter of its pixels cost a byte.
@@ -42,13 +40,6 @@ impl Costs {
             Mode::Photo => PHOTO,
             Mode::Pattern => PATTERN,
         }
-    }
-
-    /// Tiles that cost so much that video may be the better way, in order.
-    pub(super) fn costly(&self, grid: &Grid, into: &mut Vec<usize>) {
-        into.clear();
-        let costly = |(at, tile): (usize, &Tile)| (self.of(tile) >= COSTLY).then_some(at);
-        into.extend(grid.tiles.iter().enumerate().filter_map(costly));
     }
 
     /// Leave out what does not fit, each tile in its turn, and never all.

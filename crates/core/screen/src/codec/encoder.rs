@@ -43,7 +43,7 @@ pub struct Restless {
     /// Which of its pixels differ from what was shown: the smallest rectangle
     /// that holds them, in the picture.
     pub changed: Rect,
-    /// It took so much that video may be the better way.
+    /// It is a photograph: if it keeps changing, video may be the better way.
     pub costly: bool,
 }
 
@@ -67,7 +67,7 @@ pub struct Encoder {
     surviving: Vec<u16>,
     waiting: Waiting,
     dirty: Vec<bool>,
-    /// Tiles of the last frame that were costly, also those that were deferred.
+    /// Photographs of the last frame, also those that were deferred.
     costly: Vec<usize>,
 }
 
@@ -130,7 +130,9 @@ impl Encoder {
         }
         self.find_origins(now, dirty);
         self.find_photos(now);
-        self.costs.costly(&self.grid, &mut self.costly);
+        self.costly.clear();
+        let photos = self.grid.tiles.iter().enumerate().filter(|(_, tile)| tile.mode == Mode::Photo);
+        self.costly.extend(photos.map(|(at, _)| at));
         self.costs.defer(&mut self.grid, room, &mut deferred);
         // What waits is as it was, also where others look at it.
         let partly = self.compose(now, &deferred);

@@ -159,6 +159,7 @@ impl<V: VideoEncoder> ScreenCoder<V> {
             if around != region {
                 let left = film.left.clone();
                 if let Some(video) = self.video() {
+                    self.motion.clear();
                     self.film = Some(Film::new(around, (picture, self.tiles.shown()), left, video, now));
                 }
             }
@@ -265,6 +266,7 @@ impl<V: VideoEncoder> Coder for ScreenCoder<V> {
                 if let Some((region, left, now)) = begins
                     && let Some(video) = self.video()
                 {
+                    self.motion.clear();
                     self.film = Some(Film::new(region, (picture, self.tiles.shown()), left, video, now));
                 }
             }

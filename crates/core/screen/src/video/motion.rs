@@ -43,6 +43,11 @@ impl Motion {
         Self { columns, rows, tiles: vec![Tile::default(); columns * rows] }
     }
 
+    /// What was seen is taken care of.
+    pub(super) fn clear(&mut self) {
+        self.tiles.fill(Tile::default());
+    }
+
     /// These tiles have changed.
     pub(super) fn feed(&mut self, restless: &[Restless], now: Duration) {
         for Restless { changed, costly } in restless {

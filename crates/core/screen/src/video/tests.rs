@@ -200,7 +200,7 @@ fn text_beside_a_film_is_exact_and_neither_waits_for_the_other() {
         // One pixel beside it, in the same tiles.
         session.paint(Rect::new(421, 70, 60, 150), |x, y| u32::from((x / 8 * 7 + y / 8 * 13 + frame) % 5 == 0) * 0x00ff_ffff);
         session.drain();
-        assert_eq!(session.differs(region).1, 0, "frame {frame}");
+        assert_eq!(session.differs(region).1, 0, "frame {frame}, video at {:?}", session.overlay.region());
     }
     let (mut video, mut tiles) = (0, 0);
     for kind in session.kinds.iter().rev().take(80) {
