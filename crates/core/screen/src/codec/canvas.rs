@@ -6,6 +6,8 @@ use crate::geometry::{Rect, Size};
 
 /// Edge of the codec's tiles in pixels.
 pub(super) const TILE: usize = 32;
+/// The same, as pictures are measured.
+pub const TILE_EDGE: u32 = 32;
 /// Pixels on the left and right that are always black.
 pub(super) const SIDE: usize = 16;
 /// Rows above that are always black.

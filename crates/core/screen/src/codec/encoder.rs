@@ -11,7 +11,7 @@ use super::photo::Waiting;
 use super::pixels::Models;
 use super::range::Writer;
 use crate::damage::Damage;
-use crate::geometry::{Rect, Size};
+use crate::geometry::Size;
 
 /// Drawn tiles below which nothing is searched for motion.
 const FEW: usize = 6;
@@ -37,16 +37,6 @@ pub struct Encoded {
     pub deferred: Damage,
 }
 
-/// A tile of a frame that was drawn anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Restless {
-    /// Which of its pixels differ from what was shown: the smallest rectangle
-    /// that holds them, in the picture.
-    pub changed: Rect,
-    /// It is a photograph: if it keeps changing, video may be the better way.
-    pub costly: bool,
-}
-
 /// An encoder: what its decoders show, and all that both remember.
 #[derive(Debug, Clone)]
 pub struct Encoder {
@@ -68,7 +58,7 @@ pub struct Encoder {
     waiting: Waiting,
     dirty: Vec<bool>,
     /// Photographs of the last frame, also those that were deferred.
-    costly: Vec<usize>,
+    photos: Vec<usize>,
 }
 
 impl Encoder {
@@ -93,7 +83,7 @@ impl Encoder {
             dirty: vec![false; grid.tiles.len()],
             grid,
             waiting: Waiting::default(),
-            costly: Vec::new(),
+            photos: Vec::new(),
         }
     }
 
@@ -130,9 +120,9 @@ impl Encoder {
         }
         self.find_origins(now, dirty);
         self.find_photos(now);
-        self.costly.clear();
+        self.photos.clear();
         let photos = self.grid.tiles.iter().enumerate().filter(|(_, tile)| tile.mode == Mode::Photo);
-        self.costly.extend(photos.map(|(at, _)| at));
+        self.photos.extend(photos.map(|(at, _)| at));
         self.costs.defer(&mut self.grid, room, &mut deferred);
         // What waits is as it was, also where others look at it.
         let partly = self.compose(now, &deferred);
@@ -157,41 +147,11 @@ impl Encoder {
         Some(Encoded { bytes, deferred })
     }
 
-    /// What the last frame drew anew, if some of it was costly. `now` is what was
-    /// encoded, and not settled yet.
+    /// Which tiles of the last frame changed to photographs, by their numbers row
+    /// by row, also where they were deferred.
     #[must_use]
-    pub fn restless(&self, now: &Canvas) -> Vec<Restless> {
-        if self.costly.is_empty() || now.size() != self.shown.size() {
-            return Vec::new();
-        }
-        let mut costly = self.costly.iter().copied().peekable();
-        let mut restless = Vec::new();
-        for (column, row) in self.grid.places() {
-            let at = row * self.grid.columns + column;
-            let is_costly = costly.next_if_eq(&at).is_some();
-            if self.dirty.get(at) == Some(&true)
-                && let Some(changed) = self.difference(now, column * TILE, row * TILE)
-            {
-                restless.push(Restless { changed, costly: is_costly });
-            }
-        }
-        restless
-    }
-
-    /// Where a tile differs from what is shown.
-    fn difference(&self, now: &Canvas, x: usize, y: usize) -> Option<Rect> {
-        let size = now.size();
-        let (width, height) = (TILE.min(size.width as usize - x), TILE.min(size.height as usize - y));
-        let (mut left, mut right, mut top, mut bottom) = (width, 0, height, 0);
-        for row in 0..height {
-            let (a, b) = (now.line(x, y + row, width), self.shown.line(x, y + row, width));
-            let Some(first) = a.iter().zip(b).position(|(a, b)| a != b) else { continue };
-            let last = a.iter().zip(b).rposition(|(a, b)| a != b).unwrap_or(first);
-            (left, right) = (left.min(first), right.max(last + 1));
-            (top, bottom) = (top.min(row), row + 1);
-        }
-        let place = |at: usize| at as u32;
-        (left < right).then(|| Rect::new(place(x + left), place(y + top), place(right - left), place(bottom - top)))
+    pub fn photos(&self) -> &[usize] {
+        &self.photos
     }
 
     /// The frame is on its way: what it changed counts as shown. `now` is what

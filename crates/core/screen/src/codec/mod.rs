@@ -17,8 +17,8 @@ mod range;
 #[cfg(test)]
 mod tests;
 
-pub use canvas::Canvas;
+pub use canvas::{Canvas, TILE_EDGE};
 pub use decoder::{Decoder, FrameError};
-pub use encoder::{Encoded, Encoder, Restless};
+pub use encoder::{Encoded, Encoder};
 pub use frame::LONGEST;
 pub use memory::{TILE_BYTES, TileKey};

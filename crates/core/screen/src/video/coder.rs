@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::film::{Film, Phase};
-use super::motion::{Motion, tighten};
+use super::motion::{Look, Motion};
 use super::{Coded, Kind, MakeVideo, Quality, VideoEncoder, VideoUse};
 use crate::codec::{Canvas, Encoded, Encoder, TileKey};
 use crate::damage::Damage;
@@ -16,6 +16,8 @@ pub struct ScreenCoder<V> {
     tiles: Encoder,
     motion: Motion,
     film: Option<Film<V>>,
+    /// What may be one soon.
+    look: Option<Look>,
     make: MakeVideo<V>,
     quality: Quality,
     /// This machine's encoder has failed; it is not asked again.
@@ -37,7 +39,7 @@ enum After {
     /// and so much of the picture is still to be sent.
     Picture(Option<(Rect, Damage, Duration)>),
     /// It has shown all but the region, beside which something else moves.
-    Still(Option<(Rect, Duration)>),
+    Still(Option<Rect>),
 }
 
 /// Coders that remember so many tiles and name them by this key.
@@ -56,7 +58,7 @@ impl<V: VideoEncoder> ScreenCoder<V> {
     #[must_use]
     pub fn new(tiles: Encoder, make: MakeVideo<V>, quality: Quality) -> Self {
         let motion = Motion::new(tiles.shown().size());
-        Self { tiles, motion, film: None, make, quality, failed: false, begun: false, room: 0, after: After::Nothing }
+        Self { tiles, motion, film: None, look: None, make, quality, failed: false, begun: false, room: 0, after: After::Nothing }
     }
 
     /// What its viewers show where no video lies.
@@ -89,12 +91,17 @@ impl<V: VideoEncoder> ScreenCoder<V> {
         if self.quality.video != VideoUse::Regions || self.failed {
             return None;
         }
-        let restless = self.tiles.restless(picture);
-        if restless.is_empty() {
+        if self.tiles.photos().is_empty() {
             return None;
         }
-        self.motion.feed(&restless, now);
-        self.motion.find(now).map(|region| tighten(region, self.tiles.shown(), picture))
+        self.motion.feed(self.tiles.photos(), now);
+        let found = self.motion.find(now)?;
+        let look = self.look.take().filter(|look| look.is_of(found)).or_else(|| Look::new(found, picture))?;
+        let tight = look.tight(picture);
+        if tight.is_none() {
+            self.look = Some(look);
+        }
+        tight
     }
 
     fn video(&mut self) -> Option<V> {
@@ -133,20 +140,19 @@ impl<V: VideoEncoder> ScreenCoder<V> {
         film.turn = true;
         let region = film.region;
         if self.quality.video == VideoUse::Regions {
-            let restless = self.tiles.restless(&film.still);
-            self.motion.feed(&restless, now);
+            self.motion.feed(self.tiles.photos(), now);
         }
         let found = self.motion.find(now).filter(|_| self.quality.video == VideoUse::Regions);
-        self.after = After::Still(found.map(|found| (found, now)));
+        self.after = After::Still(found);
         Some(Coded { bytes, kind: Kind::Tiles { rests: false }, region: Some(region) })
     }
 
-    /// Something beside the region moves as well: one that touches it belongs to
-    /// it, a larger one takes its place.
-    fn regrow(&mut self, found: Rect, picture: &Canvas, now: Duration) {
+    /// Something beside the region is a film as well: where it touches the
+    /// region, or is larger, both are looked for anew.
+    fn regrow(&mut self, found: Rect) {
+        let size = self.size();
         let Some(film) = &mut self.film else { return };
         let region = film.region;
-        let size = self.tiles.shown().size();
         let near = Rect::clipped(
             i64::from(region.x) - 2,
             i64::from(region.y) - 2,
@@ -154,16 +160,8 @@ impl<V: VideoEncoder> ScreenCoder<V> {
             i64::from(region.height) + 4,
             size,
         );
-        if near.is_some_and(|near| near.common(found).is_some()) {
-            let around = region.around(found);
-            if around != region {
-                let left = film.left.clone();
-                if let Some(video) = self.video() {
-                    self.motion.clear();
-                    self.film = Some(Film::new(around, (picture, self.tiles.shown()), left, video, now));
-                }
-            }
-        } else if found.area() > region.area() * 2 {
+        let touches = near.is_some_and(|near| near.common(found).is_some());
+        if touches || found.area() > region.area() * 2 {
             film.refine(Phase::Ending);
         }
     }
@@ -274,8 +272,8 @@ impl<V: VideoEncoder> Coder for ScreenCoder<V> {
                 if let Some(film) = &self.film {
                     self.tiles.settle(&film.still);
                 }
-                if let Some((found, now)) = found {
-                    self.regrow(found, picture, now);
+                if let Some(found) = found {
+                    self.regrow(found);
                 }
             }
         }
@@ -288,6 +286,7 @@ impl<V: VideoEncoder> Coder for ScreenCoder<V> {
             tiles: self.tiles.clone(),
             motion: self.motion.clone(),
             film,
+            look: self.look.clone(),
             make: self.make,
             quality: self.quality,
             failed: self.failed,

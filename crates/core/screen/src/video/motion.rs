@@ -2,31 +2,28 @@
 
 use std::time::Duration;
 
-use crate::codec::{Canvas, Restless};
+use crate::codec::{Canvas, TILE_EDGE as TILE};
 use crate::geometry::{Rect, Size};
 
-/// Edge of what is looked at: the codec's tiles.
-const TILE: u32 = 32;
-/// So many changes, none later than [`GAP`] after the one before.
+/// So many photographs in the same place, none later than [`GAP`] after the one
+/// before.
 const ENOUGH: u8 = 6;
 const GAP: Duration = Duration::from_millis(250);
-/// Costly tiles below which video is not worth beginning.
+/// Tiles below which video is not worth beginning, and along each edge.
 const FEW: usize = 12;
-/// Of a hundred tiles of a region so many have to be costly.
+const SHORT: u32 = 3;
+/// Of a hundred tiles of a region so many have to be photographs.
 const DENSE: usize = 35;
-/// Of a row or column at a film's edge, one pixel of two has changed at least.
-const MOSTLY: usize = 2;
 /// Tiles that are so far apart still belong together.
 const REACH: usize = 2;
+/// Where so many times less changes than further in, there is no film.
+const MOSTLY: usize = 2;
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Tile {
-    /// Changes in a row, and costly ones among them.
-    changes: u8,
-    costly: u8,
+    /// Photographs in a row.
+    photos: u8,
     last: Duration,
-    /// What of it changed since the row began: left, top, right, bottom.
-    extent: Option<[u32; 4]>,
 }
 
 /// What is known of each tile.
@@ -48,64 +45,52 @@ impl Motion {
         self.tiles.fill(Tile::default());
     }
 
-    /// These tiles have changed.
-    pub(super) fn feed(&mut self, restless: &[Restless], now: Duration) {
-        for Restless { changed, costly } in restless {
-            let at = (changed.y / TILE) as usize * self.columns + (changed.x / TILE) as usize;
-            let Some(tile) = self.tiles.get_mut(at) else { continue };
+    /// These tiles, by their numbers, have changed to photographs.
+    pub(super) fn feed(&mut self, photos: &[usize], now: Duration) {
+        for tile in photos {
+            let Some(tile) = self.tiles.get_mut(*tile) else { continue };
             if now.saturating_sub(tile.last) > GAP {
-                *tile = Tile::default();
+                tile.photos = 0;
             }
-            tile.last = now;
-            tile.changes = tile.changes.saturating_add(1);
-            tile.costly = tile.costly.saturating_add(u8::from(*costly));
-            let [left, top, right, bottom] = tile.extent.unwrap_or([u32::MAX, u32::MAX, 0, 0]);
-            tile.extent = Some([
-                left.min(changed.x),
-                top.min(changed.y),
-                right.max(changed.x + changed.width),
-                bottom.max(changed.y + changed.height),
-            ]);
+            *tile = Tile { photos: tile.photos.saturating_add(1), last: now };
         }
     }
 
-    /// The largest region that keeps changing and costs much.
+    /// The largest region that keeps changing and costs much, in whole tiles.
     pub(super) fn find(&self, now: Duration) -> Option<Rect> {
-        let mut left: Vec<bool> = self.tiles.iter().map(|tile| is_hot(tile, now)).collect();
-        let mut best: Option<(usize, [usize; 4])> = None;
+        let is_hot = |tile: &Tile| tile.photos >= ENOUGH && now.saturating_sub(tile.last) <= GAP;
+        let mut left: Vec<bool> = self.tiles.iter().map(is_hot).collect();
+        let mut best: Option<(usize, Rect)> = None;
         for start in 0..left.len() {
             if left.get(start) == Some(&true) {
-                let (count, bounds) = self.component(&mut left, start);
-                if best.is_none_or(|(most, _)| count > most) {
-                    best = Some((count, bounds));
+                let found = self.component(&mut left, start);
+                if best.is_none_or(|(most, _)| found.0 > most) {
+                    best = Some(found);
                 }
             }
         }
-        let (count, bounds) = best?;
-        let [first_column, first_row, last_column, last_row] = bounds;
-        let area = (last_column - first_column + 1) * (last_row - first_row + 1);
-        if count < FEW || count * 100 < area * DENSE {
-            return None;
-        }
-        self.bounds(bounds, now)
+        let (count, tiles) = best?;
+        let large = count >= FEW && tiles.width >= SHORT && tiles.height >= SHORT;
+        let dense = count * 100 >= tiles.area() * DENSE;
+        (large && dense)
+            .then(|| Rect::new(tiles.x * TILE, tiles.y * TILE, tiles.width * TILE, tiles.height * TILE))
     }
 
-    /// All that belongs to a tile, and the tiles that bound it.
-    fn component(&self, left: &mut [bool], start: usize) -> (usize, [usize; 4]) {
-        let (mut count, mut bounds) = (0, [usize::MAX, usize::MAX, 0, 0]);
+    /// How many tiles belong to this one, and what holds them, in tiles.
+    fn component(&self, left: &mut [bool], start: usize) -> (usize, Rect) {
+        let place = |at: usize| {
+            let edge = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+            Rect::new(edge(at % self.columns), edge(at / self.columns), 1, 1)
+        };
+        let (mut count, mut bounds) = (0, place(start));
         let mut open = vec![start];
         if let Some(tile) = left.get_mut(start) {
             *tile = false;
         }
         while let Some(at) = open.pop() {
-            let (column, row) = (at % self.columns, at / self.columns);
             count += 1;
-            bounds = [
-                bounds[0].min(column),
-                bounds[1].min(row),
-                bounds[2].max(column),
-                bounds[3].max(row),
-            ];
+            bounds = bounds.around(place(at));
+            let (column, row) = (at % self.columns, at / self.columns);
             for row in row.saturating_sub(REACH)..(row + REACH + 1).min(self.rows) {
                 for column in column.saturating_sub(REACH)..(column + REACH + 1).min(self.columns) {
                     let at = row * self.columns + column;
@@ -118,74 +103,76 @@ impl Motion {
         }
         (count, bounds)
     }
+}
 
-    /// The region to the pixel: what most tiles along an edge say of it. A tile
-    /// that holds little of the region is not costly; it counts where what
-    /// changes in it reaches up to its neighbour.
-    fn bounds(&self, [left, top, right, bottom]: [usize; 4], now: Duration) -> Option<Rect> {
-        let (rows, columns) = (top..=bottom, left..=right);
-        let of = |column: Option<usize>, row: Option<usize>| {
-            let (column, row) = (column?, row?);
-            let tile = self.tiles.get(row * self.columns + column).filter(|_| column < self.columns)?;
-            tile.extent.filter(|_| tile.changes >= ENOUGH && now.saturating_sub(tile.last) <= GAP)
-        };
-        let edge = |column: usize| column as u32 * TILE;
-        let vertical = |column: Option<usize>, side: usize| -> Vec<(u32, [u32; 4])> {
-            rows.clone().filter_map(|row| of(column, Some(row))).map(|extent| (extent[side], extent)).collect()
-        };
-        let horizontal = |row: Option<usize>, side: usize| -> Vec<(u32, [u32; 4])> {
-            columns.clone().filter_map(|column| of(Some(column), row)).map(|extent| (extent[side], extent)).collect()
-        };
-        let (tall, wide) = (rows.clone().count(), columns.clone().count());
-        let beyond = |ring: Vec<(u32, [u32; 4])>, along: usize, side: usize, border: u32| {
-            let touching: Vec<u32> =
-                ring.into_iter().filter(|(_, extent)| extent[side] == border).map(|(at, _)| at).collect();
-            (touching.len() * 2 >= along).then(|| median(touching)).flatten()
-        };
-        let only = |found: Vec<(u32, [u32; 4])>| median(found.into_iter().map(|(at, _)| at).collect());
-        let x = beyond(vertical(left.checked_sub(1), 0), tall, 2, edge(left)).or_else(|| only(vertical(Some(left), 0)))?;
-        let y = beyond(horizontal(top.checked_sub(1), 1), wide, 3, edge(top)).or_else(|| only(horizontal(Some(top), 1)))?;
-        let x_end = beyond(vertical(Some(right + 1), 2), tall, 0, edge(right + 1))
-            .or_else(|| only(vertical(Some(right), 2)))?;
-        let y_end = beyond(horizontal(Some(bottom + 1), 3), wide, 1, edge(bottom + 1))
-            .or_else(|| only(horizontal(Some(bottom), 3)))?;
-        Some(Rect::new(x, y, x_end.checked_sub(x)?, y_end.checked_sub(y)?)).filter(|region| region.area() > 0)
+/// A region, in whole tiles, that is looked at once more before it becomes
+/// video: where does it end, to the pixel?
+#[derive(Debug, Clone)]
+pub(super) struct Look {
+    region: Rect,
+    /// A tile more on each side.
+    outer: Rect,
+    before: Vec<u32>,
+}
+
+impl Look {
+    pub(super) fn new(region: Rect, picture: &Canvas) -> Option<Self> {
+        let outer = Rect::clipped(
+            i64::from(region.x) - i64::from(TILE),
+            i64::from(region.y) - i64::from(TILE),
+            i64::from(region.width) + 2 * i64::from(TILE),
+            i64::from(region.height) + 2 * i64::from(TILE),
+            picture.size(),
+        )?;
+        let rows = (outer.y..outer.y + outer.height).map(|y| picture.row(outer.x, y, outer.width));
+        Some(Self { region, outer, before: rows.flatten().copied().collect() })
     }
-}
 
-fn is_hot(tile: &Tile, now: Duration) -> bool {
-    tile.costly >= ENOUGH && now.saturating_sub(tile.last) <= GAP
-}
-
-/// Leave out, up to a tile on each side, rows and columns of which little has
-/// changed: something small beside a film, in the same tiles.
-pub(super) fn tighten(region: Rect, before: &Canvas, now: &Canvas) -> Rect {
-    let is_film = |line: Rect| {
-        let rows = (line.y..line.y + line.height).map(|y| {
-            let (before, now) = (before.row(line.x, y, line.width), now.row(line.x, y, line.width));
-            before.iter().zip(now).filter(|(before, now)| before != now).count()
-        });
-        rows.sum::<usize>() * MOSTLY >= line.area()
-    };
-    let mut tight = region;
-    for _ in 0..TILE - 1 {
-        let Rect { x, y, width, height } = tight;
-        if width < TILE * 2 || height < TILE * 2 {
-            return tight;
-        }
-        let left = u32::from(!is_film(Rect::new(x, y, 1, height)));
-        let right = u32::from(!is_film(Rect::new(x + width - 1, y, 1, height)));
-        let top = u32::from(!is_film(Rect::new(x, y, width, 1)));
-        let bottom = u32::from(!is_film(Rect::new(x, y + height - 1, width, 1)));
-        tight = Rect::new(x + left, y + top, width - left - right, height - top - bottom);
-        if (tight.width, tight.height) == (width, height) {
-            return tight;
-        }
+    /// Whether what was found now is what is looked at.
+    pub(super) fn is_of(&self, found: Rect) -> bool {
+        self.region == found
     }
-    tight
-}
 
-fn median(mut values: Vec<u32>) -> Option<u32> {
-    values.sort_unstable();
-    values.get(values.len() / 2).copied()
+    /// The region to the pixel, once there is another picture: from its middle
+    /// as far as rows and columns change about as much as those within.
+    pub(super) fn tight(&self, picture: &Canvas) -> Option<Rect> {
+        let (region, outer) = (self.region, self.outer);
+        // Its outermost tiles may hold little of it.
+        let inner = Rect::new(
+            region.x + TILE,
+            region.y + TILE,
+            region.width.checked_sub(2 * TILE)?,
+            region.height.checked_sub(2 * TILE)?,
+        );
+        let changes = |line: Rect| -> usize {
+            let rows = (line.y..line.y + line.height).map(|row| {
+                let start = ((row - outer.y) * outer.width + line.x - outer.x) as usize;
+                let before = self.before.get(start..start + line.width as usize).unwrap_or_default();
+                before.iter().zip(picture.row(line.x, row, line.width)).filter(|(before, now)| before != now).count()
+            });
+            rows.sum()
+        };
+        let column = |x: u32| changes(Rect::new(x, inner.y, 1, inner.height));
+        let row = |y: u32| changes(Rect::new(inner.x, y, inner.width, 1));
+        let usual = |mut counts: Vec<usize>| {
+            counts.sort_unstable();
+            counts.get(counts.len() / 2).copied().unwrap_or(0)
+        };
+        let within = (
+            usual((inner.x..inner.x + inner.width).map(column).collect()),
+            usual((inner.y..inner.y + inner.height).map(row).collect()),
+        );
+        if within.0 == 0 || within.1 == 0 {
+            return None;
+        }
+        let in_columns = |x: &u32| column(*x) * MOSTLY >= within.0;
+        let in_rows = |y: &u32| row(*y) * MOSTLY >= within.1;
+        let left = (outer.x..inner.x).rev().take_while(in_columns).last().unwrap_or(inner.x);
+        let right = (inner.x + inner.width..outer.x + outer.width).take_while(in_columns).last();
+        let top = (outer.y..inner.y).rev().take_while(in_rows).last().unwrap_or(inner.y);
+        let bottom = (inner.y + inner.height..outer.y + outer.height).take_while(in_rows).last();
+        let width = right.map_or(inner.x + inner.width, |last| last + 1) - left;
+        let height = bottom.map_or(inner.y + inner.height, |last| last + 1) - top;
+        Some(Rect::new(left, top, width, height))
+    }
 }

@@ -210,6 +210,27 @@ fn text_beside_a_film_is_exact_and_neither_waits_for_the_other() {
 }
 
 #[test]
+fn a_film_on_a_slow_line_is_found_to_the_pixel_too() {
+    // Half of the rows at its right edge have text in the same tiles, and what
+    // the viewer has of them is old.
+    let region = Rect::new(45, 39, 401, 241);
+    let text = Rect::new(446, 72, 160, 120);
+    let mut session = Session::new(rough, REGIONS);
+    session.paint(text, |_, _| 0x0040_4040);
+    for frame in 0..60 {
+        session.now += MS * 33;
+        session.play(region);
+        session.paint(text, |x, y| u32::from((x / 8 * 7 + y / 8 * 13 + frame) % 5 == 0) * 0x00ff_ffff);
+        for _ in 0..3 {
+            session.send(20_000);
+        }
+    }
+    assert_eq!(session.overlay.region(), Some(region));
+    session.drain();
+    assert_eq!(session.differs(region).1, 0);
+}
+
+#[test]
 fn what_moves_and_costs_little_is_no_video() {
     let mut session = Session::new(rough, REGIONS);
     for frame in 0..60 {
