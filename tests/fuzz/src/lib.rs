@@ -8,6 +8,7 @@ mod machines;
 mod picture;
 #[cfg(feature = "server")]
 mod requests;
+mod video;
 mod wire;
 
 /// One target: a panic in it is a finding.
@@ -28,6 +29,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("throttle", machines::throttle),
     ("decoder", picture::decoder),
     ("codec", picture::codec),
+    ("video_units", video::units),
+    ("screen_coder", video::screen_coder),
 ];
 
 /// The target of this name.

@@ -5,7 +5,7 @@ use gc_screen::codec::{Decoder, Encoder, TileKey};
 use gc_screen::{Canvas, Damage, Rect, Size};
 
 /// Tiles that are remembered here.
-const SLOTS: usize = 9;
+pub(crate) const SLOTS: usize = 9;
 
 /// A frame that is refused leaves the picture as it was.
 pub(crate) fn decoder(data: &[u8]) {
@@ -61,7 +61,7 @@ fn run_codec(input: &mut Unstructured<'_>) -> Result<()> {
     Ok(())
 }
 
-fn noise(at: u32, seed: [u8; 3]) -> [u8; 4] {
+pub(crate) fn noise(at: u32, seed: [u8; 3]) -> [u8; 4] {
     let seed = u32::from_le_bytes([seed[0], seed[1], seed[2], 1]);
     (at.wrapping_mul(0x9e37_79b1) ^ seed).wrapping_mul(0x85eb_ca77).to_be_bytes()
 }

@@ -1,0 +1,176 @@
+//! Video beside the lossless picture: hostile units, and films that come and go
+//! anywhere.
+
+use std::time::Duration;
+
+use arbitrary::{Result, Unstructured};
+use gc_screen::codec::{Decoder, Encoder, TileKey};
+use gc_screen::streams::Coder;
+use gc_screen::video::{Kind, Overlay, Quality, ScreenCoder, VideoEncoder, VideoUse, sequence, starts_anew};
+use gc_screen::{Canvas, Damage, Rect, Size};
+
+use crate::picture::{SLOTS, noise};
+
+/// Whatever comes as video is read or refused, and so is where it is to lie.
+pub(crate) fn units(data: &[u8]) {
+    let begins = starts_anew(data);
+    if let Ok(sequence) = sequence(data) {
+        assert!(sequence.width <= 16 * (1 << 28), "a width that no number of blocks has");
+    } else {
+        let _: bool = begins;
+    }
+    let size = Size::new(100, 80);
+    let mut overlay = Overlay::default();
+    for step in data.chunks_exact(16) {
+        let number = |at: usize| {
+            let bytes = step.get(at * 4..).and_then(|rest| rest.first_chunk::<4>().copied());
+            let number = u32::from_le_bytes(bytes.unwrap_or_default());
+            // Small ones hit, large ones try to overflow.
+            if number & 1 == 0 { number >> 1 & 127 } else { number }
+        };
+        let region = Rect::new(number(0), number(1), number(2), number(3));
+        let region = (region.area() > 0).then_some(region);
+        if let Ok(drawn) = overlay.tiles(region, step[0] & 2 == 0, vec![size.rect()], size) {
+            assert!(drawn.iter().all(|rect| rect.fits(size)), "drawn outside of the picture");
+        }
+    }
+}
+
+/// Stands for H.264: the upper half of every byte.
+struct Rough;
+
+impl VideoEncoder for Rough {
+    fn encode(&mut self, picture: &Canvas, region: Rect, _: usize, _: bool) -> Option<Vec<u8>> {
+        let rows = (region.y..region.y + region.height).flat_map(|y| picture.row(region.x, y, region.width));
+        Some(rows.flat_map(|pixel| (pixel & 0x00f0_f0f0).to_le_bytes()).collect())
+    }
+}
+
+/// Whatever plays where and for how long: what lies beside video is exact when
+/// all is sent, and in the end all is.
+pub(crate) fn screen_coder(data: &[u8]) {
+    let _: Result<()> = run(&mut Unstructured::new(data));
+}
+
+fn run(input: &mut Unstructured<'_>) -> Result<()> {
+    let size = Size::new(input.int_in_range(1..=330)?, input.int_in_range(1..=260)?);
+    let mut screen = Screen::new(size);
+    while !input.is_empty() {
+        let mut number = || input.arbitrary::<i16>().map(|number| i64::from(number >> 5));
+        let (x, y, width, height) = (number()?, number()?, number()?, number()?);
+        let (seed, kind, frames): ([u8; 3], u8, u8) = (input.arbitrary()?, input.arbitrary()?, input.arbitrary()?);
+        let room = if kind & 0x80 == 0 { usize::MAX } else { usize::from(seed[0]) * 64 };
+        screen.prefer(kind);
+        for frame in 0..frames % 24 {
+            screen.now += Duration::from_millis(u64::from(kind & 63) * 4);
+            if let Some(rect) = Rect::clipped(x, y, width, height, size) {
+                screen.paint(rect, [seed[0], seed[1], frame]);
+            }
+            screen.send(room);
+        }
+        if kind & 0x40 != 0 {
+            screen.coder = screen.coder.branch();
+        }
+    }
+    screen.drain();
+    screen.now += Duration::from_secs(2);
+    screen.drain();
+    screen.now += Duration::from_secs(2);
+    screen.drain();
+    assert!(screen.is_exact(), "what is shown at rest is not what there is");
+    Ok(())
+}
+
+/// A screen and its viewer.
+struct Screen {
+    coder: ScreenCoder<Rough>,
+    picture: Canvas,
+    pending: Damage,
+    decoder: Decoder,
+    overlay: Overlay,
+    shows: Vec<u32>,
+    now: Duration,
+}
+
+impl Screen {
+    fn new(size: Size) -> Self {
+        let encoder = Encoder::new(size, SLOTS, TileKey::new(&[5; 32]));
+        Self {
+            coder: ScreenCoder::new(encoder, || Some(Rough), Quality { video: VideoUse::Regions, ..Quality::EXACT }),
+            picture: Canvas::new(size),
+            pending: Damage::all(size),
+            decoder: Decoder::new(size, SLOTS).expect("a small picture"),
+            overlay: Overlay::default(),
+            shows: vec![0; size.area()],
+            now: Duration::ZERO,
+        }
+    }
+
+    fn prefer(&mut self, kind: u8) {
+        let video = match kind % 8 {
+            0 => VideoUse::Whole,
+            1 => VideoUse::Never,
+            _ => VideoUse::Regions,
+        };
+        self.coder.prefer(Quality { video, ..Quality::EXACT });
+    }
+
+    fn paint(&mut self, rect: Rect, seed: [u8; 3]) {
+        let pixels: Vec<u8> = (0..rect.area()).flat_map(|at| noise(at as u32, seed)).collect();
+        self.picture.absorb(rect, &pixels, &mut self.pending);
+    }
+
+    fn send(&mut self, room: usize) -> bool {
+        let size = self.picture.size();
+        let Some((coded, deferred)) = self.coder.encode(&self.picture, &self.pending, room, self.now) else {
+            self.pending.clear();
+            return false;
+        };
+        self.coder.settle(&self.picture);
+        self.pending = deferred;
+        let drawn = match coded.kind {
+            Kind::Tiles { rests } => {
+                self.decoder.decode(&coded.bytes).expect("our own frame is accepted");
+                self.overlay.tiles(coded.region, rests, self.decoder.changed(), size)
+            }
+            Kind::Video { .. } => {
+                let region = coded.region.expect("video lies somewhere");
+                let drawn = self.overlay.tiles(coded.region, false, Vec::new(), size);
+                let rows = coded.bytes.as_chunks::<4>().0.chunks(region.width as usize);
+                for (y, row) in (region.y..).zip(rows) {
+                    let start = (y * size.width + region.x) as usize;
+                    for (to, pixel) in self.shows[start..].iter_mut().zip(row) {
+                        *to = u32::from_le_bytes(*pixel);
+                    }
+                }
+                drawn
+            }
+        };
+        for rect in drawn.expect("a region within the picture") {
+            for y in rect.y..rect.y + rect.height {
+                let start = (y * size.width + rect.x) as usize;
+                let row = self.decoder.picture().row(rect.x, y, rect.width);
+                self.shows[start..start + row.len()].copy_from_slice(row);
+            }
+        }
+        true
+    }
+
+    fn drain(&mut self) {
+        for _ in 0..1_000 {
+            let due = self.coder.due().is_some_and(|due| due <= self.now);
+            if (self.pending.is_empty() && !due) || !self.send(usize::MAX) {
+                return;
+            }
+        }
+        panic!("it never ends");
+    }
+
+    fn is_exact(&self) -> bool {
+        let size = self.picture.size();
+        (0..size.height).all(|y| {
+            let start = (y * size.width) as usize;
+            self.shows.get(start..start + size.width as usize) == Some(self.picture.row(0, y, size.width))
+        })
+    }
+}
