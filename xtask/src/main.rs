@@ -42,6 +42,9 @@ enum Command {
         input: std::path::PathBuf,
         /// The folder to write to.
         output: std::path::PathBuf,
+        /// What the files are called.
+        #[arg(default_value = "viewer")]
+        name: String,
     },
 }
 
@@ -51,6 +54,6 @@ fn main() -> anyhow::Result<()> {
         Command::Tidy => tidy::check(),
         Command::Secrets { folder, partial } => secrets::search(&folder, partial),
         Command::Takeout { folder, filter } => takeout::run(&folder, &filter),
-        Command::Wasm { input, output } => wasm::bind(&input, &output),
+        Command::Wasm { input, output, name } => wasm::bind(&input, &output, &name),
     }
 }

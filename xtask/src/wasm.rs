@@ -4,12 +4,12 @@ use std::path::Path;
 
 use anyhow::Result;
 
-/// Write `viewer.js` and `viewer_bg.wasm` for `input` into `output`.
-pub(crate) fn bind(input: &Path, output: &Path) -> Result<()> {
+/// Write `NAME.js` and `NAME_bg.wasm` for `input` into `output`.
+pub(crate) fn bind(input: &Path, output: &Path, name: &str) -> Result<()> {
     wasm_bindgen_cli_support::Bindgen::new()
         .input_path(input)
         .web(true)?
         .typescript(true)
-        .out_name("viewer")
+        .out_name(name)
         .generate(output)
 }

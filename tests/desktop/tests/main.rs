@@ -4,6 +4,7 @@ mod administration;
 mod backup;
 mod chat_x11;
 mod consent_x11;
+mod decoders;
 mod displays_x11;
 mod held_x11;
 mod hostile_relay;

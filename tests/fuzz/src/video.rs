@@ -15,7 +15,7 @@ use crate::picture::{SLOTS, noise};
 pub(crate) fn units(data: &[u8]) {
     let begins = starts_anew(data);
     if let Ok(sequence) = sequence(data) {
-        assert!(sequence.width <= 16 * (1 << 28), "a width that no number of blocks has");
+        assert!(sequence.width % 2 == 0 && sequence.height % 2 == 0, "cut to half a pixel of colour");
     } else {
         let _: bool = begins;
     }
