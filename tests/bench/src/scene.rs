@@ -206,10 +206,10 @@ pub fn now_millis() -> u32 {
     u32::try_from(since.as_millis() & u128::from(u32::MAX)).unwrap_or(0)
 }
 
-/// How old a picture is: that of its oldest part. `None` where no time is told
+/// What time the oldest part of a picture tells. `None` where no time is told
 /// yet.
 #[must_use]
-pub fn age(picture: &Canvas, now: u32) -> Option<Duration> {
+pub fn told(picture: &Canvas) -> Option<u32> {
     let told = stamp_rows(picture.size().height).map(|row| {
         (0..BITS).fold(0u32, |told, bit| {
             let at = |cells: u16| u32::from(cells * CELL + CELL / 2);
@@ -218,7 +218,15 @@ pub fn age(picture: &Canvas, now: u32) -> Option<Duration> {
             told | u32::from(lit) << bit
         })
     });
-    let is_told = told.iter().all(|told| *told != 0);
-    let oldest = told.into_iter().map(|told| now.wrapping_sub(told)).max();
-    oldest.filter(|_| is_told).map(|oldest| Duration::from_millis(oldest.into()))
+    let [above, below] = told;
+    // The clock of these numbers goes round.
+    let oldest = if above.wrapping_sub(below) < 1 << 31 { below } else { above };
+    (!told.contains(&0)).then_some(oldest)
+}
+
+/// How old a picture is: that of its oldest part. `None` where no time is told
+/// yet.
+#[must_use]
+pub fn age(picture: &Canvas, now: u32) -> Option<Duration> {
+    told(picture).map(|told| Duration::from_millis(now.wrapping_sub(told).into()))
 }

@@ -4,6 +4,7 @@
 mod corpus;
 mod film;
 mod ours;
+mod tigervnc;
 mod zstd_rows;
 
 use std::io::Write;
@@ -11,9 +12,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
+use crate::process::timed;
 use corpus::Recording;
 
 /// What codes one recording after the other.
@@ -35,19 +36,6 @@ struct Outcome {
     is_bad: bool,
 }
 
-/// Processor time that this thread has used.
-fn used() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
-}
-
-/// How long something took of this thread.
-fn timed<T>(what: impl FnOnce() -> T) -> (T, Duration) {
-    let begun = used();
-    let outcome = what();
-    (outcome, used().saturating_sub(begun))
-}
-
 /// Every row on every recording of this folder, and as a list into `file`.
 ///
 /// # Errors
@@ -57,15 +45,15 @@ pub fn run(folder: &Path, file: Option<&Path>) -> Result<()> {
     ensure!(!recordings.is_empty(), "{} holds no recordings CLASS.bgra", folder.display());
     let mut rows = Vec::new();
     println!(
-        "{:<26} {:<8} {:>12} {:>10} {:>8} {:>8} {:>8} {:>4}",
-        "row", "class", "bytes/frame", "first", "enc p50", "enc p99", "dec p50", "bad"
+        "{:<26} {:<8} {:>12} {:>10} {:>8} {:>8} {:>8} {:>8} {:>4}",
+        "row", "class", "bytes/frame", "first", "enc p50", "enc p99", "enc mean", "dec p50", "bad"
     );
     for path in &recordings {
         for name in ["ours", "zstd -1 of rectangles", "zstd -1, long distance"] {
             rows.push(in_process(name, path)?);
             show(rows.last());
         }
-        for row in film::rows(path)? {
+        for row in tigervnc::rows(path)?.into_iter().chain(film::rows(path)?) {
             rows.push(row);
             show(rows.last());
         }
@@ -85,13 +73,14 @@ fn show(row: Option<&Value>) {
         other => other.to_string(),
     };
     println!(
-        "{:<26} {:<8} {:>12} {:>10} {:>8} {:>8} {:>8} {:>4}",
+        "{:<26} {:<8} {:>12} {:>10} {:>8} {:>8} {:>8} {:>8} {:>4}",
         text("row"),
         text("cls"),
         text("bytes_per_frame"),
         text("key_bytes"),
         text("enc_p50_ms"),
         text("enc_p99_ms"),
+        text("enc_mean_ms"),
         text("dec_p50_ms"),
         text("bad")
     );
