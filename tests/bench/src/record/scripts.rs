@@ -8,7 +8,8 @@ use super::studio::Studio;
 use super::text::Text;
 
 /// What is typed into the editor.
-const TYPED: &str = "my %seen;\nfor my $line (sort @lines) {\n    next if $seen{$line}++;\n    print $out $line;\n}\n";
+const TYPED: [&str; 5] =
+    ["my %seen;", "for my $line (sort @lines) {", "    next if $seen{$line}++;", "    print $out $line;", "}"];
 
 /// A terminal of this size and place that shows what a shell does.
 fn terminal<'a>(geometry: &'a str, points: &'a str, script: &'a str) -> [&'a str; 14] {
@@ -49,12 +50,15 @@ pub(super) fn typing(studio: &mut Studio) -> Result<()> {
     }
     studio.hand(&["key", "End", "Return"])?;
     studio.rest(500);
-    studio.record(|studio, step| match step {
-        0 => studio.hand(&["type", "--delay", "70", TYPED]).map(drop),
-        _ => {
-            studio.rest(100);
-            Ok(())
+    studio.record(|studio, step| {
+        match TYPED.get(step as usize) {
+            Some(line) => {
+                studio.hand(&["type", "--delay", "70", line])?;
+                studio.hand(&["key", "Return"])?;
+            }
+            None => studio.rest(100),
         }
+        Ok(())
     })
 }
 
@@ -83,7 +87,7 @@ pub(super) fn drag(studio: &mut Studio) -> Result<()> {
     studio.hand(&["windowactivate", &window])?;
     studio.rest(700);
     // By its title, which stands above what the window itself draws.
-    let (left, top) = (400, 100);
+    let (left, top) = (400, 121);
     studio.point(left, top)?;
     studio.hand(&["mousedown", "1"])?;
     studio.record(|studio, step| {
@@ -185,9 +189,9 @@ pub(super) fn map(studio: &mut Studio) -> Result<()> {
 }
 
 pub(super) fn colours(studio: &mut Studio) -> Result<()> {
-    let script = "export TERM=xterm-256color; sleep 2; for part in 1 2 3 4 5 6; do \
-                  ls -la --color=always /usr/bin /etc /usr/lib | tail -n +$((part * 90)) | head -40; sleep 0.2; done; \
-                  exec htop -d 4";
+    let script = "export TERM=xterm-256color; sleep 2; for part in $(seq 14); do \
+                  ls -la --color=always /usr/bin /etc /usr/lib | tail -n +$((part * 90)) | head -$((part * 9 % 31 + 4)); \
+                  sleep 0.12; done; exec htop -d 3";
     let mut options = vec!["-maximized"];
     let shell = terminal("200x60", "12", script);
     options.extend(shell);

@@ -8,9 +8,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use gc_desktop_tests::{Child, Display, until};
 use tempfile::TempDir;
+use x11rb::connection::Connection as _;
+use x11rb::protocol::xproto::{ChangeWindowAttributesAux, ConnectionExt as _};
 
 use crate::stage::own;
 
+/// Colour of the empty desktop.
+const BACKGROUND: u32 = 0x0033_5566;
 /// How long a program may take to show a window.
 const START: Duration = Duration::from_secs(40);
 
@@ -28,6 +32,12 @@ impl Studio {
     pub(super) fn open(size: (u32, u32), path: &Path, frames: u32, pace: u32) -> Result<Self> {
         let display = Display::start(size.0, size.1)?;
         let target = (path.to_path_buf(), frames, pace);
+        let (connection, number) = x11rb::connect(Some(display.name()))?;
+        let root = connection.setup().roots.get(number).context("no screen")?.root;
+        let colour = ChangeWindowAttributesAux::new().background_pixel(BACKGROUND);
+        connection.change_window_attributes(root, &colour)?;
+        connection.clear_area(false, root, 0, 0, 0, 0)?;
+        connection.get_input_focus()?.reply()?;
         Ok(Self { recorder: None, programs: Vec::new(), display, home: tempfile::tempdir()?, size, target })
     }
 

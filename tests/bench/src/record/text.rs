@@ -32,7 +32,15 @@ impl Text {
             paths.sort();
             for path in paths.iter().take(20) {
                 let text = String::from_utf8_lossy(&std::fs::read(path)?).into_owned();
-                code.extend(text.lines().map(|line| line.replace('\t', "    ")));
+                let mut is_manual = false;
+                for line in text.lines().take_while(|line| *line != "__END__") {
+                    // Manuals stand between the code, from a `=` to a `=cut`.
+                    is_manual |= line.starts_with('=');
+                    if !is_manual {
+                        code.push(line.replace('\t', "    "));
+                    }
+                    is_manual &= !line.starts_with("=cut");
+                }
             }
         }
         anyhow::ensure!(code.len() > 500, "this system has no perl, whose modules are shown as source code");

@@ -67,11 +67,13 @@ pub(super) fn rows(path: &Path) -> Result<Vec<Value>> {
 
 /// Draw a recording, with a client or without.
 fn play(path: &Path, encoding: Option<Encoding>) -> Result<Outcome> {
-    let server = Xvnc::start(Ipv4Addr::LOCALHOST.into(), &[])?;
+    let mut recording = Recording::open(path)?;
+    let size = recording.size();
+    let geometry = format!("{}x{}", size.width, size.height);
+    let server = Xvnc::start(Ipv4Addr::LOCALHOST.into(), &["-geometry", &geometry])?;
     let easel = Easel::open(&server.display)?;
     let connect = |encoding| Client::connect(server.address, encoding, Flow::Asked);
     let mut client = encoding.map(connect).transpose()?;
-    let mut recording = Recording::open(path)?;
     let mut outcome = Outcome { bad: Some(0), ..Outcome::default() };
     let mut before = Duration::ZERO;
     while let Some(frame) = recording.next()? {
