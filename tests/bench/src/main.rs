@@ -52,8 +52,7 @@ fn main() -> Result<()> {
         ["network", "--all"] => network::run(Extent::All, part(network::PART), &mut rows),
         ["slow"] => slow::run(part(slow::PART), &mut rows),
         // Parts that run as processes of their own.
-        ["scene", "still"] => return play(Motion::Still),
-        ["scene", "scrolling"] => return play(Motion::Scrolling),
+        ["scene", name] => return play(Motion::named(name).context(USAGE)?),
         ["watch", "watching"] => return watcher::run(Doing::Watching),
         ["watch", "typing"] => return watcher::run(Doing::Typing),
         ["watch", "rfb", address] => return rfb::watcher::run(address.parse()?),

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::figures::Rows;
 use crate::rfb;
-use crate::scene::Motion;
+use crate::scene::{Motion, PER_SECOND};
 use crate::stage::{Stage, own, play};
 use crate::watcher::{Doing, Seen, Watcher, command};
 use crate::xvnc::Xvnc;
@@ -122,7 +122,7 @@ impl Bench<'_> {
             still.push(self.seen(*kind, &watch));
         }
         drop(playing);
-        let _playing = scene(Motion::Scrolling)?;
+        let _playing = scene(Motion::Page)?;
         for (kind, still) in self.kinds.iter().zip(still) {
             let scrolling = self.seen(*kind, &watch);
             rows.add(row(*kind, name, &still, &scrolling))?;
@@ -168,9 +168,11 @@ fn row(kind: Kind, peer: &str, still: &Result<Seen>, scrolling: &Result<Seen>) -
             row["key_aim"] = json!(trip + 50.0);
             row["age_p50"] = json!(seen.ages.quantile(0.5));
             row["age_p95"] = json!(seen.ages.quantile(0.95));
-            // What two updates take on the line, at the size that they have.
+            // What two updates take on the line, at the size that they have, and
+            // what the scene itself lets pass before it tells the time anew.
             let update = seen.bits / seen.pictures / (kind.megabits as f64 * 1000.0);
-            row["age_aim"] = json!(tenth(trip / 2.0 + 2.0 * update));
+            let period = 1000.0 / f64::from(PER_SECOND);
+            row["age_aim"] = json!(tenth(trip / 2.0 + 2.0 * update + period));
             row["pictures"] = json!(seen.pictures);
             row["kbit"] = json!((seen.bits / 1000.0).round());
         }

@@ -45,18 +45,37 @@ pub fn run(folder: &Path, file: Option<&Path>) -> Result<()> {
     ensure!(!recordings.is_empty(), "{} holds no recordings CLASS.bgra", folder.display());
     let mut rows = Vec::new();
     println!(
-        "{:<26} {:<8} {:>12} {:>10} {:>8} {:>8} {:>8} {:>8} {:>4}",
+        "{:<26} {:<16} {:>12} {:>10} {:>8} {:>8} {:>8} {:>8} {:>4}",
         "row", "class", "bytes/frame", "first", "enc p50", "enc p99", "enc mean", "dec p50", "bad"
     );
     for path in &recordings {
+        let mut spent = Vec::new();
         for name in ["ours", "zstd -1 of rectangles", "zstd -1, long distance"] {
-            rows.push(in_process(name, path)?);
+            let (row, frames) = in_process(name, path)?;
+            rows.push(row);
             show(rows.last());
+            spent.push(frames);
+        }
+        if let [ours, zstd, ..] = spent.as_slice() {
+            rows.push(beside(path, ours, zstd));
         }
         for row in tigervnc::rows(path)?.into_iter().chain(film::rows(path)?) {
             rows.push(row);
             show(rows.last());
         }
+    }
+    println!(
+        "\nours beside zstd -1 of rectangles: times its bytes, its processor time, and frames with more than allowed"
+    );
+    for row in rows.iter().filter(|row| row["row"] == BESIDE) {
+        println!(
+            "{:<16} {:>8} {:>8} {:>6} {:>6}",
+            shown(row, "cls"),
+            shown(row, "bytes"),
+            shown(row, "cpu"),
+            shown(row, "more_bytes"),
+            shown(row, "more_cpu")
+        );
     }
     if let Some(path) = file {
         let mut file = std::fs::File::create(path).with_context(|| path.display().to_string())?;
@@ -65,15 +84,19 @@ pub fn run(folder: &Path, file: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-fn show(row: Option<&Value>) {
-    let Some(row) = row else { return };
-    let text = |key: &str| match &row[key] {
+fn shown(row: &Value, key: &str) -> String {
+    match &row[key] {
         Value::Null => "–".to_owned(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
-    };
+    }
+}
+
+fn show(row: Option<&Value>) {
+    let Some(row) = row else { return };
+    let text = |key| shown(row, key);
     println!(
-        "{:<26} {:<8} {:>12} {:>10} {:>8} {:>8} {:>8} {:>8} {:>4}",
+        "{:<26} {:<16} {:>12} {:>10} {:>8} {:>8} {:>8} {:>8} {:>4}",
         text("row"),
         text("cls"),
         text("bytes_per_frame"),
@@ -86,7 +109,36 @@ fn show(row: Option<&Value>) {
     );
 }
 
-fn in_process(name: &str, path: &Path) -> Result<Value> {
+/// What a codec may cost more than the plain way, and a few bytes for an
+/// update that hardly holds anything.
+const MOST_BYTES: f64 = 1.02;
+const MOST_CPU: f64 = 3.0;
+const HEAD: usize = 32;
+/// The row that tells it.
+const BESIDE: &str = "ours beside zstd -1 of rectangles";
+
+/// Bytes and time of a frame that changed.
+type Cost = (usize, Duration);
+
+/// Ours beside the plain way, frame by frame and all together.
+fn beside(path: &Path, ours: &[Cost], plain: &[Cost]) -> Value {
+    let sum = |costs: &[Cost]| {
+        costs.iter().fold((0.0, 0.0), |sum, cost| (sum.0 + cost.0 as f64, sum.1 + cost.1.as_secs_f64()))
+    };
+    let hundredth = |value: f64| (value * 100.0).round() / 100.0;
+    let count = |is_more: &dyn Fn(&Cost, &Cost) -> bool| {
+        ours.iter().zip(plain).filter(|(ours, plain)| is_more(ours, plain)).count()
+    };
+    let (own, other) = (sum(ours), sum(plain));
+    json!({
+        "row": BESIDE, "cls": class(path), "changed": ours.len(),
+        "bytes": hundredth(own.0 / other.0), "cpu": hundredth(own.1 / other.1),
+        "more_bytes": count(&|ours, plain| ours.0 as f64 > plain.0 as f64 * MOST_BYTES + HEAD as f64),
+        "more_cpu": count(&|ours, plain| ours.1.as_secs_f64() > plain.1.as_secs_f64() * MOST_CPU),
+    })
+}
+
+fn in_process(name: &str, path: &Path) -> Result<(Value, Vec<Cost>)> {
     let mut recording = Recording::open(path)?;
     let size = recording.size();
     let mut codec: Box<dyn Codec> = match name {
@@ -96,6 +148,7 @@ fn in_process(name: &str, path: &Path) -> Result<Value> {
     };
     let (mut first, mut total, mut frames, mut bad) = (0, 0, 0_usize, 0_usize);
     let (mut encode, mut decode, mut compare) = (Vec::new(), Vec::new(), Vec::new());
+    let mut costs = Vec::new();
     while let Some(frame) = recording.next()? {
         frames += 1;
         if frame.damage.is_empty() {
@@ -108,17 +161,21 @@ fn in_process(name: &str, path: &Path) -> Result<Value> {
             continue;
         }
         total += outcome.bytes;
+        costs.push((outcome.bytes, outcome.encode));
         encode.push(outcome.encode);
         decode.push(outcome.decode);
         compare.push(frame.compare);
     }
-    Ok(json!({
+    let mean = encode.iter().sum::<Duration>().as_secs_f64() / encode.len().max(1) as f64;
+    let row = json!({
         "row": name, "cls": class(path), "frames": frames, "changed": encode.len(),
+        "enc_mean_ms": (mean * 1e6).round() / 1000.0,
         "bytes_per_frame": total as f64 / frames.saturating_sub(1).max(1) as f64, "key_bytes": first,
         "enc_p50_ms": quantile(&mut encode, 0.5), "enc_p99_ms": quantile(&mut encode, 0.99),
         "diff_ms": quantile(&mut compare, 0.5), "dec_p50_ms": quantile(&mut decode, 0.5),
         "bad": bad, "psnr_y": null,
-    }))
+    });
+    Ok((row, costs))
 }
 
 fn class(path: &Path) -> String {
