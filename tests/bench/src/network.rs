@@ -174,6 +174,7 @@ fn row(kind: Kind, peer: &str, still: &Result<Seen>, scrolling: &Result<Seen>) -
             let period = 1000.0 / f64::from(PER_SECOND);
             row["age_aim"] = json!(tenth(trip / 2.0 + 2.0 * update + period));
             row["pictures"] = json!(seen.pictures);
+            row["begun_anew"] = json!(seen.keyframes);
             row["kbit"] = json!((seen.bits / 1000.0).round());
         }
         Err(error) => row["scrolling_failed"] = json!(format!("{error:#}")),

@@ -96,7 +96,7 @@ pub fn run(display: Option<&str>, motion: Motion, ready: impl FnOnce(), ended: &
             }
         }
         step += 1;
-        if motion == Motion::Page && step * STEP % u32::from(TEXT.1) == 0 {
+        if motion == Motion::Page && (step * STEP).is_multiple_of(u32::from(TEXT.1)) {
             scene.turn_page(&mut chance)?;
         }
         scene.scroll(step)?;
