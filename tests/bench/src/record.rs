@@ -30,7 +30,7 @@ const fn class(name: &'static str, frames: u32, pace: u32, script: fn(&mut Studi
 }
 
 /// The five that aims are set for, and others.
-const CLASSES: [Class; 12] = [
+const CLASSES: [Class; 13] = [
     class("typing", 90, 15, scripts::typing),
     class("scroll", 90, 30, scripts::scroll),
     class("drag", 90, 30, scripts::drag),
@@ -42,6 +42,7 @@ const CLASSES: [Class; 12] = [
     class("terminal", 60, 15, scripts::colours),
     class("resize", 60, 30, scripts::resize),
     class("game", 60, 30, scripts::game),
+    class("page", 120, 30, scripts::page),
     Class { size: (3840, 2160), ..class("scroll.3840x2160", 20, 15, scripts::scroll) },
 ];
 

@@ -6,6 +6,8 @@ use super::pages;
 use super::pictures::film;
 use super::studio::Studio;
 use super::text::Text;
+use crate::scene::Motion;
+use crate::stage::own;
 
 /// What is typed into the editor.
 const TYPED: [&str; 5] =
@@ -216,5 +218,13 @@ pub(super) fn resize(studio: &mut Studio) -> Result<()> {
 pub(super) fn game(studio: &mut Studio) -> Result<()> {
     let game = pages::game(studio)?;
     studio.browse(&[game])?;
+    wait(studio)
+}
+
+/// What is shown while lines are measured.
+pub(super) fn page(studio: &mut Studio) -> Result<()> {
+    let scene = own()?;
+    studio.start(&scene.display().to_string(), &["scene", Motion::Page.name()])?;
+    studio.rest(5000);
     wait(studio)
 }
