@@ -166,11 +166,15 @@ fn in_process(name: &str, path: &Path) -> Result<(Value, Vec<Cost>)> {
         decode.push(outcome.decode);
         compare.push(frame.compare);
     }
+    let mut sizes: Vec<usize> = costs.iter().map(|cost| cost.0).collect();
+    sizes.sort_unstable();
     let mean = encode.iter().sum::<Duration>().as_secs_f64() / encode.len().max(1) as f64;
     let row = json!({
         "row": name, "cls": class(path), "frames": frames, "changed": encode.len(),
         "enc_mean_ms": (mean * 1e6).round() / 1000.0,
         "bytes_per_frame": total as f64 / frames.saturating_sub(1).max(1) as f64, "key_bytes": first,
+        // Of those that changed.
+        "bytes_p50": sizes.get(sizes.len() / 2), "bytes_max": sizes.last(),
         "enc_p50_ms": quantile(&mut encode, 0.5), "enc_p99_ms": quantile(&mut encode, 0.99),
         "diff_ms": quantile(&mut compare, 0.5), "dec_p50_ms": quantile(&mut decode, 0.5),
         "bad": bad, "psnr_y": null,
