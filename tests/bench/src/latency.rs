@@ -1,20 +1,21 @@
 //! From a key to a pixel, through the relay with TLS, and beside it in the
 //! same run an RFB server and the X server alone.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::process::{Command, Stdio};
+use std::net::Ipv4Addr;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use gc_desktop_tests::{Child, Display, until};
+use gc_desktop_tests::Display;
 use serde_json::{Value, json};
 
 use crate::figures::{Rows, Samples};
 use crate::process::{Usage, family_usage, usage};
-use crate::rfb;
+use crate::rfb::{Client, Encoding, Flow};
 use crate::scene::{Motion, PROBE};
 use crate::stage::{Stage, own, play};
 use crate::viewer::Viewer;
+use crate::xvnc::Xvnc;
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
@@ -110,25 +111,9 @@ pub async fn one(viewer: &mut Viewer) -> Result<Duration> {
 }
 
 fn xvnc(name: &str, options: &[&str], plan: Plan) -> Result<Value> {
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    // A number that no display of this machine has: they begin at the lowest.
-    let display = format!(":{}", 500 + port % 1000);
-    let server = Child::spawn(
-        Command::new("Xvnc")
-            .arg(&display)
-            .args(["-geometry", "1920x1080", "-depth", "24", "-SecurityTypes", "None", "-localhost", "-AlwaysShared"])
-            .args(["-rfbport", &port.to_string()])
-            .args(options)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null()),
-    )
-    .context("Debian's package tigervnc-standalone-server has it")?;
-    until("the RFB server", Duration::from_secs(15), || Ok(x11rb::connect(Some(&display)).ok().map(drop)))?;
-    let mut command = Command::new(own()?);
-    command.env("DISPLAY", &display);
-    let _scene = play(command, Motion::Still)?;
-    let mut client = rfb::Client::connect(address)?;
+    let server = Xvnc::start(Ipv4Addr::LOCALHOST.into(), options)?;
+    let _scene = play(server.command(own()?), Motion::Still)?;
+    let mut client = Client::connect(server.address, Encoding::Raw, Flow::Asked)?;
     let before = usage(server.id())?;
     let mut row = client.measure(plan)?.row(name);
     let spent = usage(server.id())?.cpu - before.cpu;

@@ -8,14 +8,18 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use gc_bench::figures::Rows;
 use gc_bench::latency::Plan;
+use gc_bench::network::Extent;
 use gc_bench::scene::Motion;
 use gc_bench::watcher::Doing;
-use gc_bench::{floor, footprint, latency, scene, screen, slow, watcher};
+use gc_bench::{floor, footprint, latency, network, record, rfb, scene, screen, slow, watcher};
 
-const USAGE: &str =
-    "usage: bench screen | latency [--samples N] | footprint [--seconds N] | slow [--seconds N]   [--json FILE]";
-/// Names the folder of recordings.
+const USAGE: &str = "usage: bench screen | latency [--samples N] | network [--all] [--seconds N] | slow [--seconds N] \
+                     | footprint [--seconds N]   [--json FILE]
+       bench record [FOLDER [CLASS...]]";
+/// Names a folder of recordings that were given.
 const CORPUS: &str = "GC_BENCH_CORPUS";
+/// Names the folder of our own recordings.
+const RECORDINGS: &str = "GC_BENCH_RECORDINGS";
 
 /// As the bench material says.
 const PLAN: Plan = Plan { warm_up: 10, samples: 500 };
@@ -34,20 +38,25 @@ fn main() -> Result<()> {
     let seconds = option("--seconds").map(|seconds| seconds.parse()).transpose().context(USAGE)?;
     let part = |usual: Duration| seconds.map_or(usual, Duration::from_secs);
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    if words.as_slice() == ["screen"] {
-        let folder = std::env::var_os(CORPUS).with_context(|| format!("{CORPUS} names no folder of recordings"))?;
-        return screen::run(Path::new(&folder), file.as_deref());
+    match words.as_slice() {
+        ["screen"] => return screen::run(&recordings()?, file.as_deref()),
+        ["record"] => return record::run(&own_recordings()?, &[]),
+        ["record", folder, classes @ ..] => return record::run(Path::new(folder), classes),
+        _ => {}
     }
     let mut rows = Rows::into(file.as_deref())?;
     let measured = match words.as_slice() {
         ["latency"] => latency::run(plan, &mut rows),
         ["footprint"] => footprint::run(part(footprint::PART), &mut rows),
+        ["network"] => network::run(Extent::Few, part(network::PART), &mut rows),
+        ["network", "--all"] => network::run(Extent::All, part(network::PART), &mut rows),
         ["slow"] => slow::run(part(slow::PART), &mut rows),
         // Parts that run as processes of their own.
-        ["scene", "still"] => return play(Motion::Still),
-        ["scene", "scrolling"] => return play(Motion::Scrolling),
+        ["scene", name] => return play(Motion::named(name).context(USAGE)?),
         ["watch", "watching"] => return watcher::run(Doing::Watching),
         ["watch", "typing"] => return watcher::run(Doing::Typing),
+        ["watch", "rfb", address] => return rfb::watcher::run(address.parse()?),
+        ["capture", path, frames, pace] => return record::capture(Path::new(path), frames.parse()?, pace.parse()?),
         ["floor", warm_up, samples] => {
             let plan = Plan { warm_up: warm_up.parse()?, samples: samples.parse()? };
             println!("{}", floor::measure(plan)?.row("X server alone"));
@@ -58,6 +67,22 @@ fn main() -> Result<()> {
     // What was measured before something failed is shown as well.
     println!("{}", rows.table());
     measured
+}
+
+/// The folder of recordings that was given, or our own, made where they are
+/// missing.
+fn recordings() -> Result<PathBuf> {
+    if let Some(given) = std::env::var_os(CORPUS) {
+        return Ok(given.into());
+    }
+    let own = own_recordings()?;
+    record::complete(&own)?;
+    Ok(own)
+}
+
+fn own_recordings() -> Result<PathBuf> {
+    let folder = std::env::var_os(RECORDINGS);
+    Ok(folder.with_context(|| format!("{RECORDINGS} names no folder for recordings"))?.into())
 }
 
 /// Until the display goes, or this process does.

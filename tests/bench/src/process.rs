@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use rustix::time::{ClockId, clock_gettime};
 
 /// Ticks of the kernel's clock in a second, as programs see them.
 const TICKS: u32 = 100;
@@ -38,6 +39,30 @@ pub fn usage(id: u32) -> Result<Usage> {
         resident: memory("VmRSS:"),
         own: memory("RssAnon:"),
     })
+}
+
+/// Processor time of all threads of this process, to the nanosecond.
+///
+/// # Errors
+/// When it is gone, or the kernel does not keep these figures.
+pub fn spent(id: u32) -> Result<Duration> {
+    let mut sum = 0;
+    for task in std::fs::read_dir(format!("/proc/{id}/task")).with_context(|| format!("no process {id}"))? {
+        let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
+        sum += text.split_whitespace().next().context("no processor time")?.parse::<u64>()?;
+    }
+    Ok(Duration::from_nanos(sum))
+}
+
+/// How long something took of this thread.
+pub fn timed<T>(what: impl FnOnce() -> T) -> (T, Duration) {
+    let used = || {
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+    };
+    let begun = used();
+    let outcome = what();
+    (outcome, used().saturating_sub(begun))
 }
 
 /// This process and all below it.

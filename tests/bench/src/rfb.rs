@@ -1,60 +1,178 @@
-//! A client of RFB (RFC 6143), as far as measuring needs it: no security, raw
-//! rectangles.
+//! A client of RFB (RFC 6143 and its community specification), as far as
+//! measuring needs it: no security, and the encodings that are measured.
 
-use std::io::{Read, Write};
+mod inflate;
+mod tight;
+pub mod watcher;
+mod wire;
+mod zrle;
+
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use gc_screen::{Canvas, Damage, Rect, Size};
 
 use crate::figures::Samples;
 use crate::latency::{Plan, pause};
+use crate::process::timed;
 use crate::scene::PROBE;
+use tight::Tight;
+use wire::Wire;
+use zrle::Zrle;
 
 /// Keysym of the key that is pressed.
 const KEY: u32 = 'a' as u32;
+/// Numbers of what is not pixels: the pointer's shape, a fence, updates that
+/// come without being asked for.
+const CURSOR: i32 = -239;
+const FENCE: i32 = -312;
+const CONTINUOUS: i32 = -313;
+/// A fence's flags: what is asked, and what a client can keep.
+const FENCE_ASKS: u32 = 1 << 31;
+const FENCE_KEEPS: u32 = 7;
+
+/// How pixels come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// As they are.
+    Raw,
+    /// Runs and palettes, then zlib.
+    Zrle,
+    /// Palettes, then zlib.
+    Tight,
+    /// The same, with JPEG of this quality, from 0 to 9, where it pays.
+    TightJpeg(u8),
+}
+
+impl Encoding {
+    /// What is offered to the server, best first.
+    fn offer(self) -> Vec<i32> {
+        match self {
+            Self::Raw => vec![0],
+            Self::Zrle => vec![16],
+            Self::Tight => vec![7],
+            Self::TightJpeg(quality) => vec![7, i32::from(quality) - 32],
+        }
+    }
+}
+
+/// Who asks for updates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// The client, each time.
+    Asked,
+    /// Nobody: the server sends as the line takes it.
+    Continuous,
+}
+
+/// What writes to the server, for several hands.
+#[derive(Debug, Clone)]
+pub struct Pen(Arc<Mutex<TcpStream>>);
+
+impl Pen {
+    /// Press and release the key.
+    ///
+    /// # Errors
+    /// When the line breaks.
+    pub fn key(&self) -> Result<()> {
+        let [k3, k2, k1, k0] = KEY.to_be_bytes();
+        self.write(&[4, 1, 0, 0, k3, k2, k1, k0, 4, 0, 0, 0, k3, k2, k1, k0])
+    }
+
+    fn write(&self, bytes: &[u8]) -> Result<()> {
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).write_all(bytes)?)
+    }
+}
 
 /// A connected client.
-#[derive(Debug)]
 pub struct Client {
-    stream: std::io::BufReader<TcpStream>,
+    wire: Wire,
+    pen: Pen,
     size: (u16, u16),
-    shown: [u8; 3],
+    picture: Canvas,
+    tight: Tight,
+    zrle: Zrle,
+    flow: Flow,
+    lossy: bool,
+    decoding: Duration,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("size", &self.size).finish_non_exhaustive()
+    }
 }
 
 impl Client {
-    /// Connect, shake hands (section 7.1 to 7.3), ask for four bytes a pixel.
+    /// Connect, shake hands (section 7.1 to 7.3), and take in a whole picture.
     ///
     /// # Errors
     /// When the server wants more than nothing, or the line breaks.
-    pub fn connect(address: SocketAddr) -> Result<Self> {
+    pub fn connect(address: SocketAddr, encoding: Encoding, flow: Flow) -> Result<Self> {
         let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        let stream = std::io::BufReader::with_capacity(1 << 18, stream);
-        let mut client = Self { stream, size: (0, 0), shown: [0; 3] };
-        client.read::<12>()?;
-        client.write(b"RFB 003.008\n")?;
-        let [kinds] = client.read()?;
-        let mut offered = vec![0; kinds.into()];
-        client.stream.read_exact(&mut offered)?;
-        ensure!(offered.contains(&1), "the server wants a password");
-        client.write(&[1])?;
-        ensure!(client.read()? == [0; 4], "the server refuses");
-        client.write(&[1])?;
-        let [w1, w0, h1, h0] = client.read()?;
-        client.size = (u16::from_be_bytes([w1, w0]), u16::from_be_bytes([h1, h0]));
-        client.read::<16>()?;
-        let name = u32::from_be_bytes(client.read()?);
-        client.skip(name.try_into()?)?;
+        let pen = Pen(Arc::new(Mutex::new(stream.try_clone()?)));
+        let mut wire = Wire::new(stream)?;
+        wire.read::<12>()?;
+        pen.write(b"RFB 003.008\n")?;
+        let kinds = wire.byte()?;
+        ensure!(wire.bytes(kinds.into())?.contains(&1), "the server wants a password");
+        pen.write(&[1])?;
+        ensure!(wire.u32()? == 0, "the server refuses");
+        pen.write(&[1])?;
+        let size = (wire.u16()?, wire.u16()?);
+        wire.read::<16>()?;
+        let name = wire.u32()?;
+        wire.bytes(name.try_into()?)?;
         // SetPixelFormat: 32 bits, depth 24, little-endian, true colour.
-        client.write(&[0, 0, 0, 0, 32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0, 0, 0, 0])?;
-        // SetEncodings: raw.
-        client.write(&[2, 0, 0, 1, 0, 0, 0, 0])?;
+        pen.write(&[0, 0, 0, 0, 32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0, 0, 0, 0])?;
+        let mut offer = encoding.offer();
+        offer.push(CURSOR);
+        if flow == Flow::Continuous {
+            offer.extend([FENCE, CONTINUOUS]);
+        }
+        // SetEncodings.
+        let mut message = vec![2, 0, 0, u8::try_from(offer.len())?];
+        message.extend(offer.iter().flat_map(|number| number.to_be_bytes()));
+        pen.write(&message)?;
+        let picture = Canvas::new(Size::new(size.0.into(), size.1.into()));
+        let (tight, zrle) = (Tight::new(), Zrle::new());
+        let mut client = Self { wire, pen, size, picture, tight, zrle, flow, lossy: false, decoding: Duration::ZERO };
         client.ask(false)?;
         client.update()?;
-        client.ask(true)?;
         Ok(client)
+    }
+
+    /// What writes to the server.
+    #[must_use]
+    pub fn pen(&self) -> Pen {
+        self.pen.clone()
+    }
+
+    /// The picture as it stands; `None` where some of it was not decoded.
+    #[must_use]
+    pub fn picture(&self) -> Option<&Canvas> {
+        (!self.lossy).then_some(&self.picture)
+    }
+
+    /// Bytes that have come.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.wire.taken()
+    }
+
+    /// Processor time that decoding took.
+    #[must_use]
+    pub fn decoding(&self) -> Duration {
+        self.decoding
+    }
+
+    /// Colour of the square's middle.
+    #[must_use]
+    pub fn probe(&self) -> u32 {
+        self.picture.row(PROBE.0, PROBE.1, 1).first().copied().unwrap_or(0)
     }
 
     /// Press the key again and again, and time the square.
@@ -63,22 +181,18 @@ impl Client {
     /// When nothing changes.
     pub fn measure(&mut self, plan: Plan) -> Result<Samples> {
         let mut samples = Samples::default();
+        self.ask(true)?;
         for number in 0..plan.warm_up + plan.samples {
             self.rest(pause())?;
-            let before = self.shown;
+            let before = self.probe();
             let begun = Instant::now();
-            let [k3, k2, k1, k0] = KEY.to_be_bytes();
-            self.write(&[4, 1, 0, 0, k3, k2, k1, k0, 4, 0, 0, 0, k3, k2, k1, k0])?;
-            loop {
+            self.pen.key()?;
+            while self.probe() == before {
                 self.update().context("nothing changes at a key press")?;
-                let took = begun.elapsed();
                 self.ask(true)?;
-                if self.shown != before {
-                    if number >= plan.warm_up {
-                        samples.add(took);
-                    }
-                    break;
-                }
+            }
+            if number >= plan.warm_up {
+                samples.add(begun.elapsed());
             }
         }
         Ok(samples)
@@ -87,84 +201,103 @@ impl Client {
     /// Take in what comes until this time has passed.
     fn rest(&mut self, during: Duration) -> Result<()> {
         let end = Instant::now() + during;
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                self.stream.get_ref().set_read_timeout(Some(Duration::from_secs(5)))?;
-                return Ok(());
-            }
-            self.stream.get_ref().set_read_timeout(Some(left))?;
-            let waits = match std::io::BufRead::fill_buf(&mut self.stream) {
-                Ok(bytes) => !bytes.is_empty(),
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => false,
-                Err(error) => return Err(error.into()),
-            };
-            if waits {
-                self.stream.get_ref().set_read_timeout(Some(Duration::from_secs(5)))?;
-                self.update()?;
-                self.ask(true)?;
-            }
+        while self.wire.comes_before(end)? {
+            self.update()?;
+            self.ask(true)?;
         }
+        Ok(())
     }
 
-    fn ask(&mut self, incremental: bool) -> Result<()> {
+    /// Ask for an update: of what has changed, or of everything.
+    ///
+    /// # Errors
+    /// When the line breaks.
+    pub fn ask(&self, incremental: bool) -> Result<()> {
         let ([w1, w0], [h1, h0]) = (self.size.0.to_be_bytes(), self.size.1.to_be_bytes());
-        self.write(&[3, incremental.into(), 0, 0, 0, 0, w1, w0, h1, h0])
+        self.pen.write(&[3, incremental.into(), 0, 0, 0, 0, w1, w0, h1, h0])
     }
 
     /// Read until a whole update was taken in.
-    fn update(&mut self) -> Result<()> {
+    ///
+    /// # Errors
+    /// When the server sends what was not offered, or nothing for long.
+    pub fn update(&mut self) -> Result<()> {
         loop {
-            match self.read::<1>()? {
-                [0] => {
-                    let [_, high, low] = self.read()?;
-                    for _ in 0..u16::from_be_bytes([high, low]) {
+            match self.wire.byte()? {
+                0 => {
+                    self.wire.byte()?;
+                    for _ in 0..self.wire.u16()? {
                         self.rectangle()?;
                     }
                     return Ok(());
                 }
                 // A bell.
-                [2] => {}
+                2 => {}
                 // The clipboard.
-                [3] => {
-                    self.read::<3>()?;
-                    let length = u32::from_be_bytes(self.read()?);
-                    self.skip(length.try_into()?)?;
+                3 => {
+                    self.wire.read::<3>()?;
+                    let length = self.wire.u32()?;
+                    self.wire.bytes(length.try_into()?)?;
                 }
-                [other] => bail!("a message of kind {other}"),
+                150 => {
+                    let ([w1, w0], [h1, h0]) = (self.size.0.to_be_bytes(), self.size.1.to_be_bytes());
+                    if self.flow == Flow::Continuous {
+                        self.pen.write(&[150, 1, 0, 0, 0, 0, w1, w0, h1, h0])?;
+                    }
+                }
+                248 => self.fence()?,
+                other => bail!("a message of kind {other}"),
             }
         }
+    }
+
+    /// Say that everything before was taken in: the server measures the line
+    /// by it.
+    fn fence(&mut self) -> Result<()> {
+        self.wire.read::<3>()?;
+        let flags = self.wire.u32()?;
+        let length = self.wire.byte()?;
+        let payload = self.wire.bytes(length.into())?;
+        if flags & FENCE_ASKS == 0 {
+            return Ok(());
+        }
+        let mut answer = vec![248, 0, 0, 0];
+        answer.extend((flags & FENCE_KEEPS).to_be_bytes());
+        answer.push(length);
+        answer.extend(payload);
+        self.pen.write(&answer)
     }
 
     fn rectangle(&mut self) -> Result<()> {
-        let [x1, x0, y1, y0, w1, w0, h1, h0] = self.read()?;
-        let edge = |high, low| u32::from(u16::from_be_bytes([high, low]));
-        let (x, y, width, height) = (edge(x1, x0), edge(y1, y0), edge(w1, w0), edge(h1, h0));
-        ensure!(self.read()? == [0; 4], "a rectangle that is not raw");
-        let mut pixels = vec![0; width as usize * height as usize * 4];
-        self.stream.read_exact(&mut pixels)?;
-        let inside = x <= PROBE.0 && PROBE.0 < x + width && y <= PROBE.1 && PROBE.1 < y + height;
-        if inside {
-            let at = ((PROBE.1 - y) as usize * width as usize + (PROBE.0 - x) as usize) * 4;
-            if let Some([blue, green, red]) = pixels.get(at..at + 3) {
-                self.shown = [*blue, *green, *red];
-            }
+        let [x, y, width, height] = [self.wire.u16()?, self.wire.u16()?, self.wire.u16()?, self.wire.u16()?];
+        let size = (usize::from(width), usize::from(height));
+        let encoding = i32::from_be_bytes(self.wire.read()?);
+        let rect = Rect::new(x.into(), y.into(), width.into(), height.into());
+        if encoding == CURSOR {
+            // Its pixels, and a bit for each.
+            self.wire.bytes(size.0 * size.1 * 4 + size.0.div_ceil(8) * size.1)?;
+            return Ok(());
         }
+        ensure!(rect.fits(self.picture.size()), "a rectangle outside of the picture");
+        let (pixels, took) = match encoding {
+            0 => (Ok(self.wire.bytes(size.0 * size.1 * 4)?), Duration::ZERO),
+            7 => {
+                let Some(taken) = Tight::take(&mut self.wire, size)? else {
+                    self.lossy = true;
+                    return Ok(());
+                };
+                timed(|| self.tight.decode(taken, size))
+            }
+            16 => {
+                let length = self.wire.u32()?;
+                let piece = self.wire.bytes(length.try_into()?)?;
+                timed(|| self.zrle.decode(&piece, size))
+            }
+            other => bail!("a rectangle in the encoding {other}, which was not offered"),
+        };
+        let pixels = pixels?;
+        let ((), painted) = timed(|| self.picture.absorb(rect, &pixels, &mut Damage::new(self.picture.size())));
+        self.decoding += took + painted;
         Ok(())
-    }
-
-    fn read<const N: usize>(&mut self) -> Result<[u8; N]> {
-        let mut bytes = [0; N];
-        self.stream.read_exact(&mut bytes)?;
-        Ok(bytes)
-    }
-
-    fn skip(&mut self, length: usize) -> Result<()> {
-        let mut bytes = vec![0; length];
-        Ok(self.stream.read_exact(&mut bytes)?)
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        Ok(self.stream.get_mut().write_all(bytes)?)
     }
 }

@@ -32,14 +32,36 @@ pub const PER_SECOND: u32 = 30;
 /// Width and height of what scrolls, and its place.
 const TEXT: (u16, u16) = (640, 480);
 const TEXT_AT: (i16, i16) = (240, 120);
+/// Rows that it moves at once.
+const STEP: u32 = 4;
 
 /// How much moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Motion {
     /// Nothing but the square.
     Still,
-    /// Text scrolls and the time goes on.
+    /// Text scrolls and the time goes on. After four seconds it comes again.
     Scrolling,
+    /// The same with text that never comes again.
+    Page,
+}
+
+impl Motion {
+    /// All of them, by name.
+    const NAMES: [(&'static str, Self); 3] =
+        [("still", Self::Still), ("scrolling", Self::Scrolling), ("page", Self::Page)];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, motion)| *motion == self).map_or("", |(name, _)| name)
+    }
+
+    /// That of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(own, _)| *own == name).map(|(_, motion)| *motion)
+    }
 }
 
 /// A window that is seen.
@@ -59,7 +81,8 @@ pub struct Scene {
 /// # Errors
 /// When the display does not take it.
 pub fn run(display: Option<&str>, motion: Motion, ready: impl FnOnce(), ended: &AtomicBool) -> Result<Scene> {
-    let scene = Scene::open(display)?;
+    let mut chance = fastrand::Rng::with_seed(7);
+    let scene = Scene::open(display, &mut chance)?;
     ready();
     let mut lit = false;
     let period = Duration::from_secs(1) / PER_SECOND;
@@ -73,6 +96,9 @@ pub fn run(display: Option<&str>, motion: Motion, ready: impl FnOnce(), ended: &
             }
         }
         step += 1;
+        if motion == Motion::Page && (step * STEP).is_multiple_of(u32::from(TEXT.1)) {
+            scene.turn_page(&mut chance)?;
+        }
         scene.scroll(step)?;
         scene.tell_time()?;
         scene.connection.flush()?;
@@ -82,7 +108,7 @@ pub fn run(display: Option<&str>, motion: Motion, ready: impl FnOnce(), ended: &
 }
 
 impl Scene {
-    fn open(display: Option<&str>) -> Result<Self> {
+    fn open(display: Option<&str>, chance: &mut fastrand::Rng) -> Result<Self> {
         let (connection, number) = x11rb::connect(display)?;
         let screen = connection.setup().roots.get(number).context("no screen")?;
         let (root, size) = (screen.root, (screen.width_in_pixels, screen.height_in_pixels));
@@ -103,7 +129,8 @@ impl Scene {
         while !matches!(connection.wait_for_event()?, Event::MapNotify(_)) {}
         connection.set_input_focus(InputFocus::POINTER_ROOT, window, CURRENT_TIME)?;
         let scene = Self { connection, window, text, gc, colours, height: size.1 };
-        scene.write_text()?;
+        scene.write_text(chance, 0)?;
+        scene.copy_text(0, TEXT.1)?;
         scene.square(false)?;
         scene.tell_time()?;
         scene.connection.get_input_focus()?.reply()?;
@@ -141,11 +168,11 @@ impl Scene {
         Ok(())
     }
 
-    /// Lines of words of all lengths, dark on light, twice as high as what is
-    /// shown of them.
-    fn write_text(&self) -> Result<()> {
-        let mut chance = fastrand::Rng::with_seed(7);
-        let paper = Rectangle { x: 0, y: 0, width: TEXT.0, height: TEXT.1 * 2 };
+    /// Lines of words of all lengths, dark on light, as many as are shown, from
+    /// this row on.
+    fn write_text(&self, chance: &mut fastrand::Rng, top: u16) -> Result<()> {
+        let top = i16::try_from(top)?;
+        let paper = Rectangle { x: 0, y: top, width: TEXT.0, height: TEXT.1 };
         self.fill(self.text, 0x00ff_fff8, &[paper])?;
         for line in 0..i16::try_from(TEXT.1 / 16)? {
             let mut strokes = Vec::new();
@@ -155,7 +182,7 @@ impl Scene {
                     for _ in 0..3 {
                         let (dx, dy) = (chance.i16(0..4), chance.i16(0..8));
                         let (width, height) = (chance.u16(1..4), chance.u16(1..6));
-                        strokes.push(Rectangle { x: x + dx, y: line * 16 + 3 + dy, width, height });
+                        strokes.push(Rectangle { x: x + dx, y: top + line * 16 + 3 + dy, width, height });
                     }
                     x += 7;
                 }
@@ -164,13 +191,24 @@ impl Scene {
             let colour = [0x0022_2222, 0x0000_4488, 0x0088_2200][chance.usize(0..3)];
             self.fill(self.text, colour, &strokes)?;
         }
-        let half = TEXT.1;
-        self.connection.copy_area(self.text, self.text, self.gc, 0, 0, 0, i16::try_from(half)?, TEXT.0, half)?;
         Ok(())
     }
 
+    /// Copy what is shown at once from one row to another.
+    fn copy_text(&self, from: u16, to: u16) -> Result<()> {
+        let (from, to) = (i16::try_from(from)?, i16::try_from(to)?);
+        self.connection.copy_area(self.text, self.text, self.gc, 0, from, 0, to, TEXT.0, TEXT.1)?;
+        Ok(())
+    }
+
+    /// What is shown stays, what comes below it is new.
+    fn turn_page(&self, chance: &mut fastrand::Rng) -> Result<()> {
+        self.copy_text(TEXT.1, 0)?;
+        self.write_text(chance, TEXT.1)
+    }
+
     fn scroll(&self, step: u32) -> Result<()> {
-        let from = i16::try_from(step * 4 % u32::from(TEXT.1))?;
+        let from = i16::try_from(step * STEP % u32::from(TEXT.1))?;
         let (x, y) = TEXT_AT;
         self.connection.copy_area(self.text, self.window, self.gc, 0, from, x, y, TEXT.0, TEXT.1)?;
         Ok(())
@@ -206,10 +244,10 @@ pub fn now_millis() -> u32 {
     u32::try_from(since.as_millis() & u128::from(u32::MAX)).unwrap_or(0)
 }
 
-/// How old a picture is: that of its oldest part. `None` where no time is told
+/// What time the oldest part of a picture tells. `None` where no time is told
 /// yet.
 #[must_use]
-pub fn age(picture: &Canvas, now: u32) -> Option<Duration> {
+pub fn told(picture: &Canvas) -> Option<u32> {
     let told = stamp_rows(picture.size().height).map(|row| {
         (0..BITS).fold(0u32, |told, bit| {
             let at = |cells: u16| u32::from(cells * CELL + CELL / 2);
@@ -218,7 +256,45 @@ pub fn age(picture: &Canvas, now: u32) -> Option<Duration> {
             told | u32::from(lit) << bit
         })
     });
-    let is_told = told.iter().all(|told| *told != 0);
-    let oldest = told.into_iter().map(|told| now.wrapping_sub(told)).max();
-    oldest.filter(|_| is_told).map(|oldest| Duration::from_millis(oldest.into()))
+    let [above, below] = told;
+    // The clock of these numbers goes round.
+    let oldest = if above.wrapping_sub(below) < 1 << 31 { below } else { above };
+    (!told.contains(&0)).then_some(oldest)
+}
+
+/// How old a picture is: that of its oldest part. `None` where no time is told
+/// yet.
+#[must_use]
+pub fn age(picture: &Canvas, now: u32) -> Option<Duration> {
+    told(picture).map(|told| Duration::from_millis(now.wrapping_sub(told).into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_older_part_of_a_picture_tells_its_age() {
+        let size = gc_screen::Size::new(1920, 1080);
+        let mut canvas = Canvas::new(size);
+        let mut write = |row: u32, told: u32| {
+            for bit in 0..u32::from(BITS) {
+                let (x, y) = (u32::from(STAMP_X) + bit % 8 * 8, row + bit / 8 * 8);
+                let shade = if told >> bit & 1 == 1 { 255 } else { 0 };
+                let rect = gc_screen::Rect::new(x, y, 8, 8);
+                canvas.absorb(rect, &[shade; 8 * 8 * 4], &mut gc_screen::Damage::new(size));
+            }
+            canvas.clone()
+        };
+        let [above, below] = stamp_rows(1080);
+        assert_eq!(told(&write(above, 70_000)), None, "one part tells nothing yet");
+        for (above_tells, below_tells, oldest) in
+            [(70_000, 70_033, 70_000), (70_066, 70_033, 70_033), (5, u32::MAX - 5, u32::MAX - 5)]
+        {
+            write(above, above_tells);
+            let picture = write(below, below_tells);
+            assert_eq!(told(&picture), Some(oldest), "{above_tells} and {below_tells}");
+            assert_eq!(age(&picture, oldest.wrapping_add(40)), Some(Duration::from_millis(40)));
+        }
+    }
 }

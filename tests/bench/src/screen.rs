@@ -4,6 +4,7 @@
 mod corpus;
 mod film;
 mod ours;
+mod tigervnc;
 mod zstd_rows;
 
 use std::io::Write;
@@ -11,9 +12,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
+use crate::process::timed;
 use corpus::Recording;
 
 /// What codes one recording after the other.
@@ -37,19 +38,6 @@ struct Outcome {
     video: Option<(gc_screen::Rect, f64)>,
 }
 
-/// Processor time that this thread has used.
-fn used() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
-}
-
-/// How long something took of this thread.
-fn timed<T>(what: impl FnOnce() -> T) -> (T, Duration) {
-    let begun = used();
-    let outcome = what();
-    (outcome, used().saturating_sub(begun))
-}
-
 /// Every row on every recording of this folder, and as a list into `file`.
 ///
 /// # Errors
@@ -57,20 +45,45 @@ fn timed<T>(what: impl FnOnce() -> T) -> (T, Duration) {
 pub fn run(folder: &Path, file: Option<&Path>) -> Result<()> {
     let recordings = corpus::recordings(folder)?;
     ensure!(!recordings.is_empty(), "{} holds no recordings CLASS.bgra", folder.display());
-    let mut rows = Vec::new();
+    let (mut rows, mut verdicts) = (Vec::new(), Vec::new());
     println!(
-        "{:<26} {:<8} {:>12} {:>10} {:>8} {:>8} {:>8} {:>4} {:>7}",
-        "row", "class", "bytes/frame", "first", "enc p50", "enc p99", "dec p50", "bad", "luma dB"
+        "{:<26} {:<16} {:>12} {:>10} {:>8} {:>8} {:>8} {:>8} {:>4} {:>7}",
+        "row", "class", "bytes/frame", "first", "enc p50", "enc p99", "enc mean", "dec p50", "bad", "luma dB"
     );
     for path in &recordings {
-        for name in ["ours", "ours, exact", "zstd -1 of rectangles", "zstd -1, long distance"] {
-            rows.push(in_process(name, path)?);
+        let mut spent = Vec::new();
+        for name in ["ours", "zstd -1 of rectangles", "zstd -1, long distance"] {
+            let (row, frames) = in_process(name, path)?;
+            rows.push(row);
+            show(rows.last());
+            spent.push(frames);
+        }
+        if let [ours, zstd, ..] = spent.as_slice() {
+            verdicts.push(beside(path, ours, zstd));
+        }
+        // What the same costs without video, where there was some.
+        let is_video = |row: &Value| row["row"] == "ours" && row["cls"] == class(path) && !row["psnr_y"].is_null();
+        if rows.iter().any(is_video) {
+            rows.push(in_process("ours, exact", path)?.0);
             show(rows.last());
         }
-        for row in film::rows(path)? {
+        for row in tigervnc::rows(path)?.into_iter().chain(film::rows(path)?) {
             rows.push(row);
             show(rows.last());
         }
+    }
+    println!(
+        "\nours beside zstd -1 of rectangles: times its bytes, its processor time, and frames with more than allowed"
+    );
+    for row in &verdicts {
+        println!(
+            "{:<16} {:>8} {:>8} {:>6} {:>6}",
+            shown(row, "cls"),
+            shown(row, "bytes"),
+            shown(row, "cpu"),
+            shown(row, "more_bytes"),
+            shown(row, "more_cpu")
+        );
     }
     if let Some(path) = file {
         let mut file = std::fs::File::create(path).with_context(|| path.display().to_string())?;
@@ -79,28 +92,61 @@ pub fn run(folder: &Path, file: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-fn show(row: Option<&Value>) {
-    let Some(row) = row else { return };
-    let text = |key: &str| match &row[key] {
+fn shown(row: &Value, key: &str) -> String {
+    match &row[key] {
         Value::Null => "–".to_owned(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
-    };
+    }
+}
+
+fn show(row: Option<&Value>) {
+    let Some(row) = row else { return };
+    let text = |key| shown(row, key);
     println!(
-        "{:<26} {:<8} {:>12} {:>10} {:>8} {:>8} {:>8} {:>4} {:>7}",
+        "{:<26} {:<16} {:>12} {:>10} {:>8} {:>8} {:>8} {:>8} {:>4} {:>7}",
         text("row"),
         text("cls"),
         text("bytes_per_frame"),
         text("key_bytes"),
         text("enc_p50_ms"),
         text("enc_p99_ms"),
+        text("enc_mean_ms"),
         text("dec_p50_ms"),
         text("bad"),
         text("psnr_y")
     );
 }
 
-fn in_process(name: &str, path: &Path) -> Result<Value> {
+/// What a codec may cost more than the plain way, and a few bytes for an
+/// update that hardly holds anything.
+const MOST_BYTES: f64 = 1.02;
+const MOST_CPU: f64 = 3.0;
+const HEAD: usize = 32;
+/// The row that tells it.
+
+/// Bytes and time of a frame that changed.
+type Cost = (usize, Duration);
+
+/// Ours beside the plain way, frame by frame and all together.
+fn beside(path: &Path, ours: &[Cost], plain: &[Cost]) -> Value {
+    let sum = |costs: &[Cost]| {
+        costs.iter().fold((0.0, 0.0), |sum, cost| (sum.0 + cost.0 as f64, sum.1 + cost.1.as_secs_f64()))
+    };
+    let hundredth = |value: f64| (value * 100.0).round() / 100.0;
+    let count = |is_more: &dyn Fn(&Cost, &Cost) -> bool| {
+        ours.iter().zip(plain).filter(|(ours, plain)| is_more(ours, plain)).count()
+    };
+    let (own, other) = (sum(ours), sum(plain));
+    json!({
+        "cls": class(path), "changed": ours.len(),
+        "bytes": hundredth(own.0 / other.0), "cpu": hundredth(own.1 / other.1),
+        "more_bytes": count(&|ours, plain| ours.0 as f64 > plain.0 as f64 * MOST_BYTES + HEAD as f64),
+        "more_cpu": count(&|ours, plain| ours.1.as_secs_f64() > plain.1.as_secs_f64() * MOST_CPU),
+    })
+}
+
+fn in_process(name: &str, path: &Path) -> Result<(Value, Vec<Cost>)> {
     let mut recording = Recording::open(path)?;
     let size = recording.size();
     let mut codec: Box<dyn Codec> = match name {
@@ -112,6 +158,7 @@ fn in_process(name: &str, path: &Path) -> Result<Value> {
     let (mut first, mut total, mut frames, mut bad) = (0, 0, 0_usize, 0_usize);
     let (mut encode, mut decode, mut compare) = (Vec::new(), Vec::new(), Vec::new());
     let mut errors = Vec::new();
+    let mut costs = Vec::new();
     while let Some(frame) = recording.next()? {
         frames += 1;
         if frame.damage.is_empty() {
@@ -125,6 +172,7 @@ fn in_process(name: &str, path: &Path) -> Result<Value> {
             continue;
         }
         total += outcome.bytes;
+        costs.push((outcome.bytes, outcome.encode));
         encode.push(outcome.encode);
         decode.push(outcome.decode);
         compare.push(frame.compare);
@@ -132,13 +180,20 @@ fn in_process(name: &str, path: &Path) -> Result<Value> {
     // Of what is video, not of the whole picture, which is exact elsewhere.
     let error = errors.iter().sum::<f64>() / errors.len().max(1) as f64;
     let luma = (error > 0.0).then(|| (10.0 * (255.0 * 255.0 / error).log10() * 100.0).round() / 100.0);
-    Ok(json!({
+    let mut sizes: Vec<usize> = costs.iter().map(|cost| cost.0).collect();
+    sizes.sort_unstable();
+    let mean = encode.iter().sum::<Duration>().as_secs_f64() / encode.len().max(1) as f64;
+    let row = json!({
         "row": name, "cls": class(path), "frames": frames, "changed": encode.len(),
+        "enc_mean_ms": (mean * 1e6).round() / 1000.0,
         "bytes_per_frame": total as f64 / frames.saturating_sub(1).max(1) as f64, "key_bytes": first,
+        // Of those that changed.
+        "bytes_p50": sizes.get(sizes.len() / 2), "bytes_max": sizes.last(),
         "enc_p50_ms": quantile(&mut encode, 0.5), "enc_p99_ms": quantile(&mut encode, 0.99),
         "diff_ms": quantile(&mut compare, 0.5), "dec_p50_ms": quantile(&mut decode, 0.5),
         "bad": bad, "psnr_y": luma,
-    }))
+    });
+    Ok((row, costs))
 }
 
 fn class(path: &Path) -> String {

@@ -73,8 +73,7 @@ impl Stage {
 /// # Errors
 /// When it does not start.
 pub fn play(mut command: Command, motion: Motion) -> Result<Child> {
-    let how = if motion == Motion::Still { "still" } else { "scrolling" };
-    let mut child = Child::spawn(command.args(["scene", how]).stdout(Stdio::piped()))?;
+    let mut child = Child::spawn(command.args(["scene", motion.name()]).stdout(Stdio::piped()))?;
     let output = child.inner().stdout.take().context("the scene has no output")?;
     let mut line = String::new();
     BufReader::new(output).read_line(&mut line)?;

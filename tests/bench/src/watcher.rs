@@ -16,7 +16,7 @@ use crate::stage::{from_hex, own, to_hex};
 use crate::viewer::{Ticket, Viewer};
 
 /// How often the age of what is shown is looked at.
-const LOOK: Duration = Duration::from_millis(50);
+pub const LOOK: Duration = Duration::from_millis(50);
 
 /// What a watcher does beside watching.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

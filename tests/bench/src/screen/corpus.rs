@@ -1,5 +1,6 @@
 //! Recordings: `CLASS.bgra`, pictures of 1920 by 1080 one after the other, four
-//! bytes a pixel.
+//! bytes a pixel; of another size where the name says so:
+//! `CLASS.3840x2160.bgra`.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -11,8 +12,10 @@ use gc_screen::{Canvas, Damage, Size};
 
 use super::timed;
 
-/// Of every recording.
+/// Where a recording's name says nothing else.
 const SIZE: Size = Size::new(1920, 1080);
+/// The longest edge that is believed.
+const LONGEST: u32 = 16_384;
 
 /// A picture, and what changed since the one before it.
 #[derive(Debug)]
@@ -31,6 +34,14 @@ pub(super) struct Recording {
     canvas: Canvas,
 }
 
+/// The size of a recording's pictures, by its name.
+pub(super) fn size(path: &Path) -> Size {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let told = stem.rsplit_once('.').and_then(|(_, size)| size.split_once('x'));
+    let edge = |text: &str| text.parse().ok().filter(|edge| (1..=LONGEST).contains(edge));
+    told.and_then(|(width, height)| Some(Size::new(edge(width)?, edge(height)?))).unwrap_or(SIZE)
+}
+
 /// All of a folder, in the order of their names.
 pub(super) fn recordings(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
@@ -47,12 +58,12 @@ pub(super) fn recordings(folder: &Path) -> Result<Vec<PathBuf>> {
 impl Recording {
     pub(super) fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).with_context(|| path.display().to_string())?;
-        let bytes = vec![0; SIZE.area() * 4];
-        Ok(Self { file, bytes, canvas: Canvas::new(SIZE) })
+        let size = size(path);
+        Ok(Self { file, bytes: vec![0; size.area() * 4], canvas: Canvas::new(size) })
     }
 
     pub(super) fn size(&self) -> Size {
-        SIZE
+        self.canvas.size()
     }
 
     pub(super) fn next(&mut self) -> Result<Option<Frame<'_>>> {
@@ -61,8 +72,27 @@ impl Recording {
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
             Err(error) => return Err(error.into()),
         }
-        let mut damage = Damage::new(SIZE);
-        let ((), compare) = timed(|| self.canvas.absorb(SIZE.rect(), &self.bytes, &mut damage));
+        let size = self.size();
+        let mut damage = Damage::new(size);
+        let ((), compare) = timed(|| self.canvas.absorb(size.rect(), &self.bytes, &mut damage));
         Ok(Some(Frame { canvas: &self.canvas, damage, compare }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_tells_the_size() {
+        for (name, expected) in [
+            ("scroll.bgra", SIZE),
+            ("scroll.3840x2160.bgra", Size::new(3840, 2160)),
+            ("a.b.bgra", SIZE),
+            ("scroll.0x10.bgra", SIZE),
+            ("scroll.99999x10.bgra", SIZE),
+        ] {
+            assert_eq!(size(Path::new(name)), expected, "{name}");
+        }
     }
 }

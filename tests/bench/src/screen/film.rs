@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::class;
+use super::{class, corpus};
 
 /// Frame by frame, whatever times a file gives them: else each is compared with
 /// the one before it.
@@ -58,24 +58,11 @@ pub(super) fn rows(path: &Path) -> Result<Vec<Value>> {
 }
 
 fn ffmpeg(path: &Path) -> Command {
+    let size = corpus::size(path);
     let mut command = Command::new("ffmpeg");
     command
-        .args([
-            "-nostdin",
-            "-hide_banner",
-            "-y",
-            "-threads",
-            "1",
-            "-f",
-            "rawvideo",
-            "-pix_fmt",
-            "bgra",
-            "-s",
-            "1920x1080",
-            "-r",
-            "30",
-            "-i",
-        ])
+        .args(["-nostdin", "-hide_banner", "-y", "-threads", "1", "-f", "rawvideo", "-pix_fmt", "bgra"])
+        .args(["-s", &format!("{}x{}", size.width, size.height), "-r", "30", "-i"])
         .arg(path)
         .stdin(Stdio::null());
     command

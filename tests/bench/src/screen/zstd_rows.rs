@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use anyhow::Result;
-use zstd::stream::raw::CParameter;
+use anyhow::{Result, ensure};
+use zstd::stream::raw::{self, CParameter, DParameter, Operation as _};
 
 use super::{Codec, Outcome, corpus, timed};
 
@@ -42,31 +42,89 @@ impl Codec for Rectangles {
     }
 }
 
+/// What the stream remembers, in powers of two: 128 MiB on both sides.
+const WINDOW_LOG: u32 = 27;
+
 /// One stream over all frames that finds what was sent long ago.
 pub(super) struct LongDistance {
     encoder: zstd::stream::write::Encoder<'static, Vec<u8>>,
+    decoder: raw::Decoder<'static>,
 }
 
 impl LongDistance {
     pub(super) fn new() -> Result<Self> {
         let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1)?;
         encoder.set_parameter(CParameter::EnableLongDistanceMatching(true))?;
-        encoder.set_parameter(CParameter::WindowLog(27))?;
-        Ok(Self { encoder })
+        encoder.set_parameter(CParameter::WindowLog(WINDOW_LOG))?;
+        let mut decoder = raw::Decoder::new()?;
+        decoder.set_parameter(DParameter::WindowLogMax(WINDOW_LOG))?;
+        Ok(Self { encoder, decoder })
+    }
+
+    /// What a viewer makes of a flushed piece: all of it comes out at once.
+    fn decode(&mut self, piece: &[u8], length: usize) -> Result<Vec<u8>> {
+        // Room for one byte more, so that too much shows as well.
+        let mut back = vec![0; length + 1];
+        let (mut taken, mut given) = (0, 0);
+        loop {
+            let status = self
+                .decoder
+                .run_on_buffers(piece.get(taken..).unwrap_or_default(), back.get_mut(given..).unwrap_or_default())?;
+            taken += status.bytes_read;
+            given += status.bytes_written;
+            if status.bytes_read == 0 && status.bytes_written == 0 {
+                break;
+            }
+        }
+        ensure!(taken == piece.len(), "the stream is not taken in whole");
+        back.truncate(given);
+        Ok(back)
     }
 }
 
 impl Codec for LongDistance {
     fn frame(&mut self, frame: &corpus::Frame) -> Result<Outcome> {
         let pixels = pixels(frame);
-        let before = self.encoder.get_ref().len();
         let (written, encode) = timed(|| -> std::io::Result<()> {
             self.encoder.write_all(&pixels)?;
             self.encoder.flush()
         });
         written?;
-        let bytes = self.encoder.get_ref().len() - before;
-        self.encoder.get_mut().clear();
-        Ok(Outcome { bytes, encode, ..Outcome::default() })
+        let piece = std::mem::take(self.encoder.get_mut());
+        let (back, decode) = timed(|| self.decode(&piece, pixels.len()));
+        // Where the rectangles are costs eight bytes each.
+        let bytes = piece.len() + frame.damage.rects().len() * 8;
+        Ok(Outcome { bytes, encode, decode, is_bad: back? != pixels, video: None })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gc_screen::{Canvas, Damage, Rect, Size};
+
+    use super::*;
+
+    #[test]
+    fn every_flushed_piece_is_decoded_and_a_wrong_one_is_seen() -> Result<()> {
+        let size = Size::new(64, 64);
+        let mut canvas = Canvas::new(size);
+        let mut rows = LongDistance::new()?;
+        for shade in [9_u8, 70, 9] {
+            let mut damage = Damage::new(size);
+            canvas.absorb(Rect::new(0, 0, 64, 64), &[shade; 64 * 64 * 4], &mut damage);
+            let outcome = rows.frame(&corpus::Frame { canvas: &canvas, damage, compare: Default::default() })?;
+            assert!(!outcome.is_bad && outcome.bytes > 8, "{shade}: {outcome:?}");
+        }
+        // What comes after a piece that was lost refers to it.
+        let mut chance = fastrand::Rng::with_seed(1);
+        let noise: Vec<u8> = (0..4096).map(|_| chance.u8(..)).collect();
+        for _ in 0..2 {
+            rows.encoder.get_mut().clear();
+            rows.encoder.write_all(&noise)?;
+            rows.encoder.flush()?;
+        }
+        let piece = std::mem::take(rows.encoder.get_mut());
+        assert!(!rows.decode(&piece, noise.len()).is_ok_and(|back| back == noise));
+        Ok(())
     }
 }
