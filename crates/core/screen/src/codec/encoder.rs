@@ -17,6 +17,11 @@ use crate::geometry::Size;
 const FEW: usize = 6;
 /// Dirty tiles up to which memory is asked before motion is looked for.
 const SMALL: usize = 200;
+/// Of more, one of so many is looked up first: where most of those are
+/// remembered, so are the others.
+const SPOT: usize = 16;
+/// Where memory has all but one of so many tiles, nothing is searched.
+const REST: usize = 8;
 /// Parts that are drawn before a tile is looked up in memory.
 const WORTH_LOOKING: u32 = 2;
 /// Parts that are drawn before a tile may be a photograph.
@@ -51,6 +56,9 @@ pub struct Encoder {
     frames: Frames,
     models: Models,
     names: Names,
+    /// What the tiles of the shown picture are named, and those of the one
+    /// that is being encoded; 0 where that is not known.
+    named: [Vec<u64>; 2],
     search: Search,
     grid: Grid,
     /// How many pixels of each block of the earlier picture live on elsewhere.
@@ -76,6 +84,7 @@ impl Encoder {
             frames: Frames::new(slots),
             models: Models::new(),
             names: Names::new(slots),
+            named: std::array::from_fn(|_| vec![0; grid.tiles.len()]),
             search: Search::new(),
             surviving: vec![0; grid.tiles.len() * BLOCKS],
             dirty: vec![false; grid.tiles.len()],
@@ -149,6 +158,11 @@ impl Encoder {
         for (column, row) in self.grid.places() {
             if self.grid.tile(column, row).mode != Mode::Same {
                 self.shown.copy_block(now, column * TILE, row * TILE, TILE, TILE);
+                let [shown, coming] = &mut self.named;
+                let at = row * self.grid.columns + column;
+                if let (Some(shown), Some(coming)) = (shown.get_mut(at), coming.get(at)) {
+                    *shown = *coming;
+                }
             }
         }
     }
@@ -182,7 +196,9 @@ impl Encoder {
                 if same::<TILE>((now.pixels(), at), (self.shown.pixels(), at), TILE, now.stride()) {
                     continue;
                 }
-                self.dirty[row * self.grid.columns + column] = true;
+                let index = row * self.grid.columns + column;
+                self.dirty[index] = true;
+                self.named[1][index] = 0;
                 if let Some(tile) = self.grid.tile_mut(column, row) {
                     tile.mode = Mode::Drawn;
                 }
@@ -197,16 +213,23 @@ impl Encoder {
         count
     }
 
-    /// From where every tile comes: another place, or memory. A small area is
-    /// looked up in memory first, since looking for motion costs more.
+    /// From where every tile comes: another place, or memory. Memory is asked
+    /// first where little changed, and where it seems to know everything, since
+    /// looking for motion costs more.
     fn find_origins(&mut self, now: &Canvas, dirty: usize) {
+        let mut left = dirty;
         if dirty <= SMALL {
             self.find_sources(now);
-            self.recall(now);
-            let left = self.grid.tiles.iter().filter(|tile| tile.mode == Mode::Drawn).count();
-            if left < FEW {
+            left = self.recall(now, WORTH_LOOKING);
+        } else if self.seems_known(now) {
+            left = self.recall(now, 0);
+            if left * REST < dirty {
+                self.find_sources(now);
                 return;
             }
+        }
+        if left < FEW {
+            return;
         }
         let found = self.search.find(&self.shown, now, &self.dirty);
         if dirty <= SMALL && found.is_empty() {
@@ -214,7 +237,28 @@ impl Encoder {
         }
         self.grid.vectors.extend(found);
         self.find_sources(now);
-        self.recall(now);
+        self.recall(now, WORTH_LOOKING);
+    }
+
+    /// Whether memory has most of a few tiles here and there.
+    fn seems_known(&mut self, now: &Canvas) -> bool {
+        let (mut asked, mut known) = (0, 0);
+        for (column, row) in self.grid.places().step_by(SPOT + 1) {
+            if self.grid.tile(column, row).mode == Mode::Drawn {
+                asked += 1;
+                known += usize::from(self.lookup(now, column, row).is_some());
+            }
+        }
+        known * 2 > asked
+    }
+
+    /// The slot that holds a tile of the picture to come.
+    fn lookup(&mut self, now: &Canvas, column: usize, row: usize) -> Option<u32> {
+        let name = self.named[1].get_mut(row * self.grid.columns + column)?;
+        if *name == 0 {
+            *name = self.key.name(now, column * TILE, row * TILE);
+        }
+        self.names.find(*name)
     }
 
     /// For each tile: whether it is elsewhere as a whole, and if not, from
@@ -327,18 +371,23 @@ impl Encoder {
         }
     }
 
-    /// Take from memory what is there.
-    fn recall(&mut self, now: &Canvas) {
+    /// Take from memory what is there, of tiles of which at least so many parts
+    /// are drawn. How many are left.
+    fn recall(&mut self, now: &Canvas, parts: u32) -> usize {
+        let mut left = 0;
         for (column, row) in self.grid.places() {
             let tile = self.grid.tile(column, row);
-            if tile.mode != Mode::Drawn || tile.drawn() < WORTH_LOOKING {
+            if tile.mode != Mode::Drawn {
                 continue;
             }
-            let name = self.key.name(now, column * TILE, row * TILE);
-            if let (Some(slot), Some(tile)) = (self.names.find(name), self.grid.tile_mut(column, row)) {
+            let slot = if tile.drawn() < parts { None } else { self.lookup(now, column, row) };
+            if let (Some(slot), Some(tile)) = (slot, self.grid.tile_mut(column, row)) {
                 *tile = Tile { mode: Mode::Remembered, slot, ..*tile };
+            } else {
+                left += 1;
             }
         }
+        left
     }
 
     /// Remember what is about to go.
@@ -349,7 +398,8 @@ impl Encoder {
             if tile.mode == Mode::Same || self.lives_on(&tile, column, row) {
                 continue;
             }
-            let name = self.key.name(&self.shown, column * TILE, row * TILE);
+            let known = self.named[0].get(row * self.grid.columns + column).copied().unwrap_or(0);
+            let name = if known > 0 { known } else { self.key.name(&self.shown, column * TILE, row * TILE) };
             if self.names.find(name).is_none() {
                 self.names.insert(name);
                 if let Some(tile) = self.grid.tile_mut(column, row) {
