@@ -6,10 +6,10 @@ use super::drawn::Known;
 use super::frame::{BLOCK, BLOCKS, Frames, Grid, LONGEST, Mode, PART, Part, Tile};
 use super::memory::{Names, TileKey};
 use super::moves::Search;
-use super::pattern::{self, KINDS, PERIOD, Sides};
 use super::photo::Waiting;
 use super::pixels::Models;
 use super::range::Writer;
+use super::texture;
 use crate::damage::Damage;
 use crate::geometry::Size;
 
@@ -24,14 +24,6 @@ const SPOT: usize = 16;
 const REST: usize = 8;
 /// Parts that are drawn before a tile is looked up in memory.
 const WORTH_LOOKING: u32 = 2;
-/// Parts that are drawn before a tile may be a photograph.
-const MOSTLY: u32 = 12;
-/// Of a hundred pixels of a photograph, so many are like no neighbour.
-const UNLIKE: u32 = 70;
-/// Lines of which one is looked at for patterns.
-const SAMPLED: usize = 4;
-/// Of a hundred pixels of a pattern, so many are foretold.
-const FORETOLD: u32 = 50;
 
 /// A frame, and what of the damage it leaves for the next one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,7 +117,7 @@ impl Encoder {
             self.names = Names::new(self.slots);
         }
         self.find_origins(now, dirty);
-        self.find_photos(now);
+        texture::classify(&mut self.grid, now);
         self.costs.defer(&mut self.grid, room, &mut deferred);
         // What waits is as it was, also where others look at it.
         let partly = self.compose(now, &deferred);
@@ -453,62 +445,4 @@ impl Encoder {
             moved || stays
         })
     }
-
-    fn find_photos(&mut self, now: &Canvas) {
-        let (pixels, stride) = (Known(now.pixels()), now.stride());
-        for (column, row) in self.grid.places() {
-            let mut tile = self.grid.tile(column, row);
-            let height = (now.size().height as usize - row * TILE).min(TILE);
-            let cut = (TILE - height).div_ceil(PART) as u32 * 4;
-            if tile.mode != Mode::Drawn || tile.drawn() + cut < MOSTLY {
-                continue;
-            }
-            let first = now.at(column * TILE, row * TILE);
-            if unlike_neighbours(now, first) * 100 <= (TILE * TILE / 2) as u32 * UNLIKE {
-                continue;
-            }
-            tile.mode = Mode::Photo;
-            let mut best = (0, 0);
-            for kind in 0..KINDS {
-                let mut right = 0;
-                for y in (SAMPLED / 2..height).step_by(SAMPLED) {
-                    for x in (0..TILE).step_by(PERIOD) {
-                        let sides = Sides {
-                            west: x > 0 || column > 0,
-                            east: x + PERIOD < TILE || column + 1 < self.grid.columns,
-                        };
-                        let at = first + y * stride + x;
-                        let foretold = pattern::foretell(&pixels, at, stride, sides, kind);
-                        let actual = now.pixels().get(at..at + PERIOD).unwrap_or_default();
-                        right += foretold.iter().zip(actual).filter(|(a, b)| a == b).count();
-                    }
-                }
-                if right > best.0 {
-                    best = (right, kind);
-                }
-            }
-            if best.0 * SAMPLED * 100 > height * TILE * FORETOLD as usize {
-                tile.mode = Mode::Pattern;
-                tile.kind = best.1;
-            }
-            if let Some(place) = self.grid.tile_mut(column, row) {
-                *place = tile;
-            }
-        }
-    }
-}
-
-/// How many pixels of every other line of a tile are neither like the one on
-/// the left nor like the one above.
-fn unlike_neighbours(now: &Canvas, first: usize) -> u32 {
-    let stride = now.stride();
-    let mut count = 0;
-    for y in (1..TILE).step_by(2) {
-        let at = first + y * stride;
-        let line = |at: usize| now.pixels().get(at..at + TILE).unwrap_or_default();
-        for ((here, west), north) in line(at).iter().zip(line(at - 1)).zip(line(at - stride)) {
-            count += u32::from(here != west && here != north);
-        }
-    }
-    count
 }

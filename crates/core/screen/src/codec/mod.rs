@@ -16,6 +16,7 @@ mod pixels;
 mod range;
 #[cfg(test)]
 mod tests;
+mod texture;
 
 pub use canvas::Canvas;
 pub use decoder::{Decoder, FrameError};
