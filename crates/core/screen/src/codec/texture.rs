@@ -8,17 +8,23 @@ use super::pattern::{self, KINDS, PERIOD, Sides};
 
 /// Parts that are drawn before a tile may be anything but drawn.
 const MOSTLY: u32 = 12;
-/// Of a hundred pixels, so many are like no neighbour: more in a photograph.
-const UNLIKE: u32 = 65;
-/// At least so many in a pattern; text has more too.
+/// Of a hundred pixels so many are like no neighbour, below which a tile is
+/// always drawn.
 const UNEVEN: u32 = 5;
-/// Lines of which one is looked at for patterns.
+/// Above which it is a photograph if it has many colours.
+const UNLIKE: u32 = 25;
+/// Above which it is one whatever its colours.
+const ROUGH: u32 = 80;
+/// Lines of which one is looked at, for colours and for patterns.
 const SAMPLED: usize = 4;
-/// Of a hundred pixels so many are foretold in a pattern that would be a
-/// photograph otherwise.
-const FORETOLD: usize = 60;
-/// And so many in one that would be drawn.
-const SURELY: usize = 98;
+/// Of those a photograph has more colours. Dithers have few, text as well.
+const COLOURS: u32 = 96;
+/// Of a hundred pixels so many are foretold in a pattern.
+const FORETOLD: usize = 98;
+/// That suffices where more than so many are like no neighbour, which neither
+/// of the other ways is good at.
+const TANGLED: u32 = 75;
+const FORETOLD_TANGLED: usize = 75;
 
 /// Say of every drawn tile whether it is a photograph or a pattern.
 pub(super) fn classify(grid: &mut Grid, now: &Canvas) {
@@ -33,12 +39,11 @@ pub(super) fn classify(grid: &mut Grid, now: &Canvas) {
         if unlike < UNEVEN {
             continue;
         }
-        let is_photo = unlike > UNLIKE;
-        let foretold = if is_photo { FORETOLD } else { SURELY };
+        let foretold = if unlike > TANGLED { FORETOLD_TANGLED } else { FORETOLD };
         if let Some(kind) = kind_of_pattern(grid, now, (column, row), height, foretold) {
             tile.mode = Mode::Pattern;
             tile.kind = kind;
-        } else if is_photo {
+        } else if unlike > ROUGH || (unlike > UNLIKE && colours(now, column, row, height) > COLOURS) {
             tile.mode = Mode::Photo;
         }
         if let Some(place) = grid.tile_mut(column, row) {
@@ -60,6 +65,18 @@ fn unlike_neighbours(now: &Canvas, first: usize) -> u32 {
         }
     }
     count
+}
+
+/// How many colours some lines of a tile have, roughly.
+fn colours(now: &Canvas, column: usize, row: usize, height: usize) -> u32 {
+    let mut seen = [0_u64; 16];
+    for y in (SAMPLED / 2..height).step_by(SAMPLED) {
+        for pixel in now.line(column * TILE, row * TILE + y, TILE) {
+            let hash = pixel.wrapping_mul(0x9e37_79b1) >> 22;
+            seen[hash as usize >> 6] |= 1 << (hash & 63);
+        }
+    }
+    seen.iter().map(|seen| seen.count_ones()).sum()
 }
 
 /// The way that foretells the most pixels of some lines, at least so many of a
