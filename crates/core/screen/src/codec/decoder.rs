@@ -119,7 +119,7 @@ impl Decoder {
         let mut residuals = Stored::new(bytes);
         let mut pixels = Coming(next.pixels_mut());
         self.models.code(&mut reader, &mut residuals, &mut pixels, earlier, &mut self.grid);
-        if self.grid.tiles.iter().any(|tile| tile.mode == Mode::Photo) && !residuals.is_done() {
+        if residuals.is_damaged() {
             return Err(FrameError::Damaged);
         }
         for (lacking, tile) in self.lacking.iter_mut().zip(&self.grid.tiles) {

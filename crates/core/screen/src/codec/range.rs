@@ -49,7 +49,7 @@ pub(super) trait Coder {
 
     fn bit(&mut self, model: &mut Bit, bit: bool) -> bool;
 
-    /// `count` bits that are as likely as not.
+    /// `count` bits, sixteen at most, that are as likely as not.
     fn raw(&mut self, value: u32, count: u32) -> u32;
 
     /// A number of `count` bits, the highest first, each after those before it.
@@ -149,15 +149,11 @@ impl Coder for Writer {
 
     #[inline(always)]
     fn raw(&mut self, value: u32, count: u32) -> u32 {
-        for place in (0..count).rev() {
-            self.range >>= 1;
-            if value >> place & 1 == 1 {
-                self.low += u64::from(self.range);
-            }
-            while self.range < LEAST {
-                self.range <<= 8;
-                self.shift();
-            }
+        self.range >>= count;
+        self.low += u64::from(self.range) * u64::from(value);
+        while self.range < LEAST {
+            self.range <<= 8;
+            self.shift();
         }
         value
     }
@@ -217,18 +213,13 @@ impl Coder for Reader<'_> {
 
     #[inline(always)]
     fn raw(&mut self, _: u32, count: u32) -> u32 {
-        let mut value = 0;
-        for _ in 0..count {
-            self.range >>= 1;
-            let bit = self.code >= self.range;
-            if bit {
-                self.code -= self.range;
-            }
-            value = value << 1 | u32::from(bit);
-            while self.range < LEAST {
-                self.range <<= 8;
-                self.next();
-            }
+        self.range >>= count;
+        // Damaged bytes may be beyond the last value.
+        let value = (self.code / self.range).min((1 << count) - 1);
+        self.code -= value * self.range;
+        while self.range < LEAST {
+            self.range <<= 8;
+            self.next();
         }
         value
     }
