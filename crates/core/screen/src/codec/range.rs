@@ -8,23 +8,31 @@
 pub(super) struct Bit {
     quick: u16,
     slow: u16,
+    /// How often it was coded, up to [`OLD`].
+    seen: u16,
 }
 
 impl Default for Bit {
     fn default() -> Self {
-        Self { quick: 1 << 15, slow: 1 << 15 }
+        Self { quick: 1 << 15, slow: 1 << 15, seen: 0 }
     }
 }
 
-const QUICK: u32 = 4;
+/// Every time, estimates go one of so many halvings of the way to what was seen.
+const QUICK: u32 = 3;
 const SLOW: u32 = 7;
+/// While a bit is young its slow estimate goes further, about to the mean of all
+/// that was seen; the quick one no less far than it always does.
+const YOUNG: [u32; 32] =
+    [1, 2, 2, 3, 3, 3, 4, 4, 4, 4, 4, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6];
+const OLD: u16 = YOUNG.len() as u16;
 /// Below it the range takes in another byte.
 const LEAST: u32 = 1 << 24;
 
 impl Bit {
     /// One that is hardly ever set.
     pub(super) fn unlikely() -> Self {
-        Self { quick: 0, slow: 0 }
+        Self { quick: 0, slow: 0, seen: OLD }
     }
 
     /// Of 65,536, how many times it is set.
@@ -37,8 +45,15 @@ impl Bit {
     fn learn(&mut self, bit: bool) {
         let target = i32::from(bit) * 65_535;
         let step = |now: u16, rate: u32| (i32::from(now) + ((target - i32::from(now)) >> rate)) as u16;
-        self.quick = step(self.quick, QUICK);
-        self.slow = step(self.slow, SLOW);
+        let slow = match YOUNG.get(usize::from(self.seen)) {
+            Some(young) => {
+                self.seen += 1;
+                *young
+            }
+            None => SLOW,
+        };
+        self.quick = step(self.quick, slow.min(QUICK));
+        self.slow = step(self.slow, slow);
     }
 }
 
