@@ -50,19 +50,32 @@ pub(super) trait Residuals {
 type Row = [i16; ROOM];
 
 /// A line of a tile, from the pixel left of it on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Line([Row; CHANNELS]);
 
 impl Line {
-    /// The one that begins behind `at`.
+    fn new() -> Self {
+        Self([[0; ROOM]; CHANNELS])
+    }
+
+    /// The one that begins at `at`.
     #[inline(always)]
-    fn of<P: Pixels>(pixels: &P, at: usize, west_known: bool) -> Self {
-        let pixels: [u32; ROOM] = pixels.from(at - 1, at + WIDTH + 1).first_chunk().copied().unwrap_or([0; ROOM]);
-        let green = pixels.map(|pixel| (pixel >> 8 & 255) as i16);
-        let less_green = |place: u32| std::array::from_fn(|index| (pixels[index] >> place & 255) as i16 - green[index]);
-        let mut line = Self([green, less_green(16), less_green(0)]);
-        line.close(west_known);
-        line
+    fn fill<P: Pixels>(&mut self, pixels: &P, at: usize) {
+        let Some(pixels) = pixels.from(at - 1, at + WIDTH + 1).first_chunk::<ROOM>() else { return };
+        let [greens, reds, blues] = &mut self.0;
+        for (((pixel, green), red), blue) in pixels.iter().zip(greens).zip(reds).zip(blues) {
+            *green = (pixel >> 8 & 255) as i16;
+            *red = (pixel >> 16 & 255) as i16 - *green;
+            *blue = (pixel & 255) as i16 - *green;
+        }
+    }
+
+    /// What lies left of it is not known: the north stands for it.
+    #[inline(always)]
+    fn begin_below(&mut self, north: &Self) {
+        for (row, north) in self.0.iter_mut().zip(&north.0) {
+            row[0] = north[1];
+        }
     }
 
     /// What lies beside it is not known, or not looked at.
@@ -82,12 +95,12 @@ type Sizes = [Row; CHANNELS];
 
 /// What the line above says of the unrest at each pixel.
 #[inline(always)]
-fn unrest_above(north: &Row, sizes: &Row, channel: usize) -> [i16; WIDTH] {
-    std::array::from_fn(|x| {
+fn unrest_above(north: &Row, sizes: &Row, channel: usize, above: &mut [i16; WIDTH]) {
+    for (x, above) in above.iter_mut().enumerate() {
         let (corner, north, east) = (north[x], north[x + 1], north[x + 2]);
         let to_east = if channel == 0 { (north - east).abs() } else { 0 };
-        (north - corner).abs() + to_east + sizes[x + 1]
-    })
+        *above = (north - corner).abs() + to_east + sizes[x + 1];
+    }
 }
 
 /// The level of unrest: of `above`, of the step between west and corner, of the

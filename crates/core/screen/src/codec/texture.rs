@@ -11,14 +11,11 @@ const MOSTLY: u32 = 12;
 /// Of a hundred pixels so many are like no neighbour, below which a tile is
 /// always drawn.
 const UNEVEN: u32 = 5;
-/// Above which it is a photograph if it has many colours.
-const UNLIKE: u32 = 25;
-/// Above which it is one whatever its colours.
-const ROUGH: u32 = 80;
+/// A photograph has more than so many of those, and more than so many colours
+/// in a quarter of its lines, by one of these. Dithers have few, text as well.
+const PHOTOGRAPHS: [(u32, u32); 3] = [(80, 0), (45, 64), (25, 96)];
 /// Lines of which one is looked at, for colours and for patterns.
 const SAMPLED: usize = 4;
-/// Of those a photograph has more colours. Dithers have few, text as well.
-const COLOURS: u32 = 96;
 /// Of a hundred pixels so many are foretold in a pattern.
 const FORETOLD: usize = 98;
 /// That suffices where more than so many are like no neighbour, which neither
@@ -43,7 +40,7 @@ pub(super) fn classify(grid: &mut Grid, now: &Canvas) {
         if let Some(kind) = kind_of_pattern(grid, now, (column, row), height, foretold) {
             tile.mode = Mode::Pattern;
             tile.kind = kind;
-        } else if unlike > ROUGH || (unlike > UNLIKE && colours(now, column, row, height) > COLOURS) {
+        } else if is_photo(now, (column, row), height, unlike) {
             tile.mode = Mode::Photo;
         }
         if let Some(place) = grid.tile_mut(column, row) {
@@ -65,6 +62,14 @@ fn unlike_neighbours(now: &Canvas, first: usize) -> u32 {
         }
     }
     count
+}
+
+fn is_photo(now: &Canvas, (column, row): (usize, usize), height: usize, unlike: u32) -> bool {
+    if PHOTOGRAPHS.iter().all(|(least, _)| unlike <= *least) {
+        return false;
+    }
+    let colours = colours(now, column, row, height);
+    PHOTOGRAPHS.iter().any(|(least, many)| unlike > *least && colours > *many)
 }
 
 /// How many colours some lines of a tile have, roughly.

@@ -73,18 +73,21 @@ impl Residuals for Stored<'_> {
         if !self.is_begun {
             self.begin();
         }
-        let mut north = Line::of(pixels, first - stride, west_known);
+        let mut lines = [Line::new(), Line::new()];
+        let [mut north, mut line] = lines.each_mut();
+        north.fill(pixels, first - stride);
+        north.close(west_known);
         let mut sizes: Sizes = [[0; ROOM]; CHANNELS];
+        let mut above = [[0; WIDTH]; CHANNELS];
         for y in 0..height {
             let at = first + y * stride;
-            let above: [[i16; WIDTH]; CHANNELS] =
-                std::array::from_fn(|channel| unrest_above(&north.0[channel], &sizes[channel], channel));
-            let mut line = Line::of(pixels, at, true);
-            for channel in 0..CHANNELS {
-                sizes[channel][0] = 0;
-                if !west_known {
-                    line.0[channel][0] = north.0[channel][1];
-                }
+            for (channel, above) in above.iter_mut().enumerate() {
+                unrest_above(&north.0[channel], &sizes[channel], channel, above);
+            }
+            if west_known {
+                line.fill(pixels, at);
+            } else {
+                line.begin_below(north);
             }
             for x in 0..WIDTH {
                 let mut before = 0;
@@ -104,7 +107,7 @@ impl Residuals for Stored<'_> {
                 let pixel = i32::from(red + green) << 16 | i32::from(green) << 8 | i32::from(blue + green);
                 pixels.put(at + x, pixel as u32);
             }
-            north = line;
+            std::mem::swap(&mut north, &mut line);
             north.close(west_known);
         }
     }

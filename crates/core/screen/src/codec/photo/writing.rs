@@ -40,11 +40,18 @@ impl Residuals for Waiting {
     #[inline(always)]
     fn tile<C: Coder, P: Pixels>(&mut self, photo: &mut Photo, coder: &mut C, pixels: &mut P, place: Place) {
         let Place { stride, first, height, west_known } = place;
-        let mut north = Line::of(pixels, first - stride, west_known);
+        let mut lines = [Line::new(), Line::new()];
+        let [mut north, mut line] = lines.each_mut();
+        north.fill(pixels, first - stride);
+        north.close(west_known);
         let mut sizes: Sizes = [[0; ROOM]; CHANNELS];
+        let (mut indices, mut folded) = ([[0; WIDTH]; CHANNELS], [[0; WIDTH]; CHANNELS]);
         for y in 0..height {
-            let line = Line::of(pixels, first + y * stride, true);
-            let (indices, folded) = residuals(&line, &north, &mut sizes, west_known);
+            line.fill(pixels, first + y * stride);
+            if !west_known {
+                line.begin_below(north);
+            }
+            residuals(line, north, &mut sizes, &mut indices, &mut folded);
             let mut large = false;
             let start = self.symbols.len();
             self.symbols.resize(start + WIDTH * CHANNELS, 0);
@@ -65,7 +72,7 @@ impl Residuals for Waiting {
                     }
                 }
             }
-            north = line;
+            std::mem::swap(&mut north, &mut line);
             north.close(west_known);
         }
     }
@@ -116,18 +123,19 @@ type Values<T> = [[T; WIDTH]; CHANNELS];
 /// The symbols of a line and its residuals; their sizes take the place of the
 /// north's.
 #[inline(always)]
-fn residuals(line: &Line, north: &Line, sizes: &mut Sizes, west_known: bool) -> (Values<u16>, Values<i16>) {
-    let (mut indices, mut all_folded) = ([[0; WIDTH]; CHANNELS], [[0; WIDTH]; CHANNELS]);
-    let mut before = [0; ROOM];
+fn residuals(
+    line: &Line,
+    north: &Line,
+    sizes: &mut Sizes,
+    all_indices: &mut Values<u16>,
+    all_folded: &mut Values<i16>,
+) {
+    let mut before = [0; WIDTH];
     for channel in 0..CHANNELS {
-        let north = &north.0[channel];
-        let mut line = line.0[channel];
-        if !west_known {
-            line[0] = north[1];
-        }
-        let above = unrest_above(north, &sizes[channel], channel);
-        let mut size = [0; ROOM];
-        let folded: &mut [i16; WIDTH] = &mut all_folded[channel];
+        let (line, north) = (&line.0[channel], &north.0[channel]);
+        let (size, folded, indices) = (&mut sizes[channel], &mut all_folded[channel], &mut all_indices[channel]);
+        let mut above = [0; WIDTH];
+        unrest_above(north, size, channel, &mut above);
         for x in 0..WIDTH {
             let foretold = median(line[x], north[x + 1], north[x]);
             let residual = i16::from((line[x + 1] - foretold) as i8);
@@ -135,11 +143,9 @@ fn residuals(line: &Line, north: &Line, sizes: &mut Sizes, west_known: bool) -> 
             folded[x] = fold(residual);
         }
         for x in 0..WIDTH {
-            let level = level(above[x], line[x], north[x], size[x], before[x + 1]);
-            indices[channel][x] = index(channel, level, folded[x].min(LARGE as i16));
+            let level = level(above[x], line[x], north[x], size[x], before[x]);
+            indices[x] = index(channel, level, folded[x].min(LARGE as i16));
         }
-        sizes[channel] = size;
-        before = size;
+        before.copy_from_slice(&size[1..=WIDTH]);
     }
-    (indices, all_folded)
 }
