@@ -1,6 +1,7 @@
 //! From two pictures to the bytes that make the second of the first.
 
 use super::canvas::{Canvas, TILE, same};
+use super::compare::{self, Runs};
 use super::costs::Costs;
 use super::drawn::Known;
 use super::frame::{BLOCK, BLOCKS, Frames, Grid, LONGEST, Mode, PART, Part, Tile};
@@ -147,9 +148,9 @@ impl Encoder {
     pub fn settle(&mut self, now: &Canvas) {
         let partly = self.partly.take();
         let now = partly.as_deref().unwrap_or(now);
+        take_over(&mut self.shown, now, &self.grid);
         for (column, row) in self.grid.places() {
             if self.grid.tile(column, row).mode != Mode::Same {
-                self.shown.copy_block(now, column * TILE, row * TILE, TILE, TILE);
                 let [shown, coming] = &mut self.named;
                 let at = row * self.grid.columns + column;
                 if let (Some(shown), Some(coming)) = (shown.get_mut(at), coming.get(at)) {
@@ -165,11 +166,7 @@ impl Encoder {
             return None;
         }
         let mut partly = Box::new(self.shown.clone());
-        for (column, row) in self.grid.places() {
-            if self.grid.tile(column, row).mode != Mode::Same {
-                partly.copy_block(now, column * TILE, row * TILE, TILE, TILE);
-            }
-        }
+        take_over(&mut partly, now, &self.grid);
         Some(partly)
     }
 
@@ -179,19 +176,25 @@ impl Encoder {
         let mut part = Part { left: usize::MAX, top: usize::MAX, right: 0, bottom: 0 };
         let mut count = 0;
         let per = crate::TILE as usize / TILE;
+        let (mut runs, mut spare) = (Runs::new(), Runs::new());
         for row in 0..self.grid.rows {
-            for column in 0..self.grid.columns {
-                if !damage.contains((column / per) as u32, (row / per) as u32) {
-                    continue;
-                }
-                let at = now.at(column * TILE, row * TILE);
-                if same::<TILE>((now.pixels(), at), (self.shown.pixels(), at), TILE, now.stride()) {
+            let is_damaged = |column: &usize| damage.contains((column / per) as u32, (row / per) as u32);
+            runs.clear();
+            (0..self.grid.columns).filter(is_damaged).for_each(|column| compare::extend(&mut runs, column));
+            if runs.is_empty() {
+                continue;
+            }
+            compare::retain_same(&mut runs, &mut spare, now, &self.shown, row, 0);
+            let mut clean = runs.iter().copied().peekable();
+            for column in (0..self.grid.columns).filter(is_damaged) {
+                while clean.next_if(|(_, end)| *end <= column).is_some() {}
+                if clean.peek().is_some_and(|(left, _)| *left <= column) {
                     continue;
                 }
                 let index = row * self.grid.columns + column;
                 self.dirty[index] = true;
                 self.named[1][index] = 0;
-                if let Some(tile) = self.grid.tile_mut(column, row) {
+                if let Some(tile) = self.grid.tiles.get_mut(index) {
                     tile.mode = Mode::Drawn;
                 }
                 count += 1;
@@ -257,40 +260,54 @@ impl Encoder {
     /// where each of its blocks has most of its pixels.
     fn find_sources(&mut self, now: &Canvas) {
         let vectors = self.grid.vectors.len() as u8 - 1;
-        let (bounds, stride) = (self.grid.bounds(), now.stride());
+        for row in self.grid.part.top..self.grid.part.bottom {
+            for vector in 1..=vectors {
+                self.find_moved(now, row, vector);
+            }
+        }
         let mut last = 1;
         for (column, row) in self.grid.places() {
             let mut tile = self.grid.tile(column, row);
+            if tile.mode == Mode::Moved {
+                last = tile.vector;
+            }
             if tile.mode != Mode::Drawn {
                 continue;
             }
             let (x, y) = (column * TILE, row * TILE);
-            let here = (now.pixels(), now.at(x, y));
-            // The one that was right last first.
-            let order = |index: u8| if vectors == 0 { 0 } else { (last - 1 + index) % vectors + 1 };
-            let moved = (0..vectors).map(order).find(|vector| {
-                let source = self.grid.vector(*vector).source(x, y, TILE, bounds);
-                source.is_some_and(|(from_x, from_y)| {
-                    let there = (self.shown.pixels(), self.shown.at(from_x, from_y));
-                    same::<TILE>(here, there, TILE, stride)
-                })
-            });
-            if let Some(vector) = moved {
-                tile.mode = Mode::Moved;
-                tile.vector = vector;
-                last = vector;
-            } else {
-                for block in 0..BLOCKS {
-                    let (x, y) = (x + block % 2 * BLOCK, y + block / 2 * BLOCK);
-                    let (vector, parts) = self.find_source_of_block(now, x, y, last, vectors);
-                    (tile.vectors[block], tile.parts[block]) = (vector, parts);
-                    if vector > 0 {
-                        last = vector;
-                    }
+            for block in 0..BLOCKS {
+                let (x, y) = (x + block % 2 * BLOCK, y + block / 2 * BLOCK);
+                let (vector, parts) = self.find_source_of_block(now, x, y, last, vectors);
+                (tile.vectors[block], tile.parts[block]) = (vector, parts);
+                if vector > 0 {
+                    last = vector;
                 }
             }
             if let Some(place) = self.grid.tile_mut(column, row) {
                 *place = tile;
+            }
+        }
+    }
+
+    /// Tiles of a row that this vector brings as a whole.
+    fn find_moved(&mut self, now: &Canvas, row: usize, number: u8) {
+        let (bounds, vector) = (self.grid.bounds(), self.grid.vector(number));
+        let (mut runs, mut spare) = (Runs::new(), Runs::new());
+        for column in self.grid.part.left..self.grid.part.right {
+            let is_within = vector.source(column * TILE, row * TILE, TILE, bounds).is_some();
+            if is_within && self.grid.tile(column, row).mode == Mode::Drawn {
+                compare::extend(&mut runs, column);
+            }
+        }
+        if runs.is_empty() {
+            return;
+        }
+        let back = vector.y as isize * now.stride() as isize + vector.x as isize;
+        compare::retain_same(&mut runs, &mut spare, now, &self.shown, row, back);
+        for column in runs.into_iter().flat_map(|(left, right)| left..right) {
+            if let Some(tile) = self.grid.tile_mut(column, row) {
+                tile.mode = Mode::Moved;
+                tile.vector = number;
             }
         }
     }
@@ -444,5 +461,20 @@ impl Encoder {
             let stays = tile.mode == Mode::Drawn && tile.parts[block] == 0 && tile.vectors[block] == 0;
             moved || stays
         })
+    }
+}
+
+/// Copy what changed, long lines at a time.
+fn take_over(shown: &mut Canvas, now: &Canvas, grid: &Grid) {
+    for row in grid.part.top..grid.part.bottom {
+        let is_in = |column: &usize| grid.tile(*column, row).mode != Mode::Same;
+        let mut left = grid.part.left;
+        while left < grid.part.right {
+            let width = (left..grid.part.right).take_while(is_in).count();
+            if width > 0 {
+                shown.copy_block(now, left * TILE, row * TILE, width * TILE, TILE);
+            }
+            left += width + 1;
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! `docs/screen-codec.md`.
 
 mod canvas;
+mod compare;
 mod costs;
 mod decoder;
 mod drawn;
