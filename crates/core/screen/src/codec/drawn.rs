@@ -295,17 +295,16 @@ impl Drawn {
         let pixel = if C::WRITES { pixels.get(x) } else { 0 };
         let not_flat = usize::from(excluded.is_some());
 
-        let mut tried = [excluded.unwrap_or(u32::MAX); 8];
-        let mut count = 1;
+        // What is certain not to be it; nothing where there is no such thing.
+        let mut tried = [u32::MAX; 8];
+        tried[7] = excluded.unwrap_or(u32::MAX);
         let right = &mut self.right;
+        // No loop that ends early: how many were tried before is hard to foresee.
         let mut is_it = |place: usize, candidate: u32, context: usize| -> bool {
-            if tried.iter().take(count).any(|other| *other == candidate) {
+            if tried.iter().fold(false, |known, other| known | (*other == candidate)) {
                 return false;
             }
-            if let Some(next) = tried.get_mut(count) {
-                *next = candidate;
-            }
-            count += 1;
+            tried[place] = candidate;
             coder.bit(&mut right[place][context & 4095], pixel == candidate)
         };
         let flag = usize::from;
