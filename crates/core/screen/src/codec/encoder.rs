@@ -333,8 +333,8 @@ impl Encoder {
                     parts |= 1 << part;
                 }
             }
-            if parts == 0 {
-                return (vector, 0);
+            if parts == 0 || vectors == 0 {
+                return (vector, parts);
             }
             let mut alike = 0;
             for row in 0..BLOCK {

@@ -74,13 +74,14 @@ impl Search {
         let columns = now.columns();
         let count = dirty.iter().filter(|dirty| **dirty).count();
         if count > MANY {
-            let some = |column: usize| matches!(column % 10, 4..=7);
+            let some = |_, column: usize| matches!(column % 10, 4..=7);
             let found = self.find_in(earlier, now, &runs(dirty, columns, some));
             if !found.is_empty() {
                 return found;
             }
         }
-        self.find_in(earlier, now, &runs(dirty, columns, |_| true))
+        // What went straight up or down was found; every other row has the rest.
+        self.find_in(earlier, now, &runs(dirty, columns, |row, _| count <= 2 * MANY || row % 2 == 0))
     }
 
     fn find_in(&mut self, earlier: &Canvas, now: &Canvas, runs: &Runs) -> Vec<Vector> {
@@ -197,12 +198,12 @@ fn join(from: &[u32], apart: usize, to: &mut [u32], how: impl Fn(u32, u32) -> u3
     }
 }
 
-fn runs(dirty: &[bool], columns: usize, wanted: impl Fn(usize) -> bool) -> Runs {
+fn runs(dirty: &[bool], columns: usize, wanted: impl Fn(usize, usize) -> bool) -> Runs {
     let mut runs = Vec::new();
     for (row, tiles) in dirty.chunks(columns.max(1)).enumerate() {
         let mut begun = None;
         for column in 0..=columns {
-            let is_in = tiles.get(column).copied().unwrap_or(false) && wanted(column);
+            let is_in = tiles.get(column).copied().unwrap_or(false) && wanted(row, column);
             match (begun, is_in) {
                 (None, true) => begun = Some(column),
                 (Some(left), false) => {

@@ -14,6 +14,8 @@ const UNEVEN: u32 = 5;
 /// A photograph has more than so many of those, and more than so many colours
 /// in a quarter of its lines, by one of these. Dithers have few, text as well.
 const PHOTOGRAPHS: [(u32, u32); 3] = [(80, 0), (45, 64), (25, 96)];
+/// With more colours than that no tile is a pattern.
+const COLOURFUL: u32 = 112;
 /// Lines of which one is looked at, for colours and for patterns.
 const SAMPLED: usize = 4;
 /// Of a hundred pixels so many are foretold in a pattern.
@@ -36,11 +38,15 @@ pub(super) fn classify(grid: &mut Grid, now: &Canvas) {
         if unlike < UNEVEN {
             continue;
         }
+        let least = PHOTOGRAPHS.iter().any(|(least, _)| unlike > *least);
+        let colours = if least { colours(now, column, row, height) } else { 0 };
         let foretold = if unlike > TANGLED { FORETOLD_TANGLED } else { FORETOLD };
-        if let Some(kind) = kind_of_pattern(grid, now, (column, row), height, foretold) {
+        // Nothing that repeats has that many colours.
+        let repeats = colours <= COLOURFUL;
+        if let Some(kind) = repeats.then(|| kind_of_pattern(grid, now, (column, row), height, foretold)).flatten() {
             tile.mode = Mode::Pattern;
             tile.kind = kind;
-        } else if is_photo(now, (column, row), height, unlike) {
+        } else if PHOTOGRAPHS.iter().any(|(least, many)| unlike > *least && colours > *many) {
             tile.mode = Mode::Photo;
         }
         if let Some(place) = grid.tile_mut(column, row) {
@@ -62,14 +68,6 @@ fn unlike_neighbours(now: &Canvas, first: usize) -> u32 {
         }
     }
     count
-}
-
-fn is_photo(now: &Canvas, (column, row): (usize, usize), height: usize, unlike: u32) -> bool {
-    if PHOTOGRAPHS.iter().all(|(least, _)| unlike <= *least) {
-        return false;
-    }
-    let colours = colours(now, column, row, height);
-    PHOTOGRAPHS.iter().any(|(least, many)| unlike > *least && colours > *many)
 }
 
 /// How many colours some lines of a tile have, roughly.
