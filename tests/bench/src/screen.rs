@@ -123,7 +123,6 @@ fn show(row: Option<&Value>) {
 const MOST_BYTES: f64 = 1.02;
 const MOST_CPU: f64 = 3.0;
 const HEAD: usize = 32;
-/// The row that tells it.
 
 /// Bytes and time of a frame that changed.
 type Cost = (usize, Duration);

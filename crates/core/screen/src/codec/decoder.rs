@@ -104,11 +104,8 @@ impl Decoder {
         }
         let [first, second] = &mut self.pictures;
         let (earlier, next) = if self.newest == 0 { (&*first, second) } else { (&*second, first) };
-        for row in 0..self.grid.rows {
-            for column in 0..self.grid.columns {
-                let lacking = self.lacking.get(row * self.grid.columns + column) == Some(&true);
-                prepare(next, earlier, &self.grid, &self.tiles, (column, row), lacking);
-            }
+        for (row, lacking) in self.lacking.chunks(self.grid.columns.max(1)).enumerate() {
+            prepare(next, earlier, &self.grid, &self.tiles, row, lacking);
         }
         // What is remembered may be read in this frame, and only then goes.
         for (column, row) in self.grid.places() {
@@ -119,7 +116,7 @@ impl Decoder {
         let mut residuals = Stored::new(bytes);
         let mut pixels = Coming(next.pixels_mut());
         self.models.code(&mut reader, &mut residuals, &mut pixels, earlier, &mut self.grid);
-        if self.grid.tiles.iter().any(|tile| tile.mode == Mode::Photo) && !residuals.is_done() {
+        if residuals.is_damaged() {
             return Err(FrameError::Damaged);
         }
         for (lacking, tile) in self.lacking.iter_mut().zip(&self.grid.tiles) {
@@ -170,35 +167,62 @@ impl Decoder {
     }
 }
 
-/// Everything of a tile that needs no pixels.
-fn prepare(
-    next: &mut Canvas,
-    earlier: &Canvas,
-    grid: &Grid,
-    tiles: &Tiles,
-    (column, row): (usize, usize),
-    lacking: bool,
-) {
-    let (x, y) = (column * TILE, row * TILE);
-    let tile = grid.tile(column, row);
-    let mut bring = |vector: u8, x: usize, y: usize, edge: usize| {
-        let Some((from_x, from_y)) = grid.vector(vector).source(x, y, edge, grid.bounds()) else { return };
-        for line in 0..edge {
-            next.line_mut(x, y + line, edge).copy_from_slice(earlier.line(from_x, from_y + line, edge));
+/// Everything of a row of tiles that needs no pixels. `lacking` says which tiles
+/// `next` has not got yet.
+fn prepare(next: &mut Canvas, earlier: &Canvas, grid: &Grid, tiles: &Tiles, row: usize, lacking: &[bool]) {
+    let y = row * TILE;
+    let is_brought = |column: usize| -> Option<u8> {
+        let tile = grid.tile(column, row);
+        match tile.mode {
+            Mode::Same if lacking.get(column) == Some(&true) => Some(0),
+            Mode::Moved => Some(tile.vector),
+            _ => None,
         }
     };
+    let mut column = 0;
+    while column < grid.columns {
+        // What comes the same way is copied as one: long lines are quicker.
+        let begun = column;
+        let brought = is_brought(column);
+        column += 1;
+        let Some(vector) = brought else {
+            make(next, earlier, grid, tiles, (begun, row));
+            continue;
+        };
+        while column < grid.columns && is_brought(column) == brought {
+            column += 1;
+        }
+        let first = grid.vector(vector).source(begun * TILE, y, TILE, grid.bounds());
+        let Some((from_x, from_y)) = first else { continue };
+        let width = (column - begun) * TILE;
+        for line in 0..TILE {
+            let from = earlier.line(from_x, from_y + line, width);
+            let to = next.line_mut(begun * TILE, y + line, width);
+            if from.len() == to.len() {
+                to.copy_from_slice(from);
+            }
+        }
+    }
+}
+
+/// The other tiles.
+fn make(next: &mut Canvas, earlier: &Canvas, grid: &Grid, tiles: &Tiles, (column, row): (usize, usize)) {
+    let (x, y) = (column * TILE, row * TILE);
+    let tile = grid.tile(column, row);
     match tile.mode {
-        Mode::Same if lacking => bring(0, x, y, TILE),
-        Mode::Same => {}
+        Mode::Same | Mode::Moved => {}
         Mode::Photo | Mode::Pattern => {
             // What lies below the picture is no part of it, and black.
             let height = (earlier.size().height as usize).saturating_sub(y).min(TILE);
             (y + height..y + TILE).for_each(|below| next.line_mut(x, below, TILE).fill(0));
         }
-        Mode::Moved => bring(tile.vector, x, y, TILE),
         Mode::Drawn => {
             for (block, vector) in tile.vectors.into_iter().enumerate() {
-                bring(vector, x + block % 2 * BLOCK, y + block / 2 * BLOCK, BLOCK);
+                let (x, y) = (x + block % 2 * BLOCK, y + block / 2 * BLOCK);
+                let Some((from_x, from_y)) = grid.vector(vector).source(x, y, BLOCK, grid.bounds()) else { return };
+                for line in 0..BLOCK {
+                    next.line_mut(x, y + line, BLOCK).copy_from_slice(earlier.line(from_x, from_y + line, BLOCK));
+                }
             }
         }
         Mode::Remembered => {

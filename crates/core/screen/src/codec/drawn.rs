@@ -131,6 +131,10 @@ impl<const SIZE: usize> Table<SIZE> {
 const WIDE: usize = 1 << 18;
 const MIDDLE: usize = 1 << 17;
 const NARROW: usize = 1 << 15;
+/// A belief of the widest surroundings from which on nothing else is asked.
+const CERTAIN: usize = 2;
+/// Where contexts of those begin.
+const CERTAINLY: usize = 2048;
 /// Beliefs, coarser.
 const STEPS: [usize; 16] = [0, 1, 2, 3, 4, 4, 5, 5, 5, 6, 6, 6, 6, 6, 6, 7];
 
@@ -279,13 +283,8 @@ impl Drawn {
             (nnw, 0x1331_11eb),
             (nnn, 0x165f_35cd),
         ]));
-        let (narrow, middle, wide) = (spread(near), spread(further), spread(far));
+        let wide = spread(far);
         let (by_wide, sure_wide) = self.wide.look(wide);
-        let (by_middle, sure_middle) = self.middle.look(middle);
-        let (by_narrow, sure_narrow) = self.narrow.look(narrow);
-        let (step_wide, step_middle, step_narrow) = (STEPS[sure_wide], STEPS[sure_middle], STEPS[sure_narrow] >> 1);
-        let (has_wide, has_middle, has_narrow) = (sure_wide > 0, sure_middle > 0, sure_narrow > 0);
-
         let place = x - first + MARGIN;
         let was = earlier.here.get(place).copied().unwrap_or(0);
         let was_west = earlier.here.get(place - 1).copied().unwrap_or(0);
@@ -294,23 +293,41 @@ impl Drawn {
         let held = usize::from(was_west == w) + usize::from(was_north == n) * 2;
         let pixel = if C::WRITES { pixels.get(x) } else { 0 };
         let not_flat = usize::from(excluded.is_some());
+        let mut was_asked = false;
+        if sure_wide >= CERTAIN && excluded != Some(by_wide) {
+            // What was right so often needs no other opinion.
+            let context = CERTAINLY + sure_wide * 16 + held * 4 + usize::from(by_wide == was) * 2 + not_flat;
+            if coder.bit(&mut self.right[0][context & 4095], pixel == by_wide) {
+                pixels.put(x, by_wide);
+                self.wide.learn(wide, by_wide);
+                return;
+            }
+            was_asked = true;
+        }
+        let (narrow, middle) = (spread(near), spread(further));
+        let (by_middle, sure_middle) = self.middle.look(middle);
+        let (by_narrow, sure_narrow) = self.narrow.look(narrow);
+        let (step_wide, step_middle, step_narrow) = (STEPS[sure_wide], STEPS[sure_middle], STEPS[sure_narrow] >> 1);
+        let (has_wide, has_middle, has_narrow) = (sure_wide > 0, sure_middle > 0, sure_narrow > 0);
 
-        let mut tried = [excluded.unwrap_or(u32::MAX); 8];
-        let mut count = 1;
+        // What is certain not to be it; nothing where there is no such thing.
+        let mut tried = [u32::MAX; 8];
+        tried[7] = excluded.unwrap_or(u32::MAX);
+        if was_asked {
+            tried[0] = by_wide;
+        }
         let right = &mut self.right;
+        // No loop that ends early: how many were tried before is hard to foresee.
         let mut is_it = |place: usize, candidate: u32, context: usize| -> bool {
-            if tried.iter().take(count).any(|other| *other == candidate) {
+            if tried.iter().fold(false, |known, other| known | (*other == candidate)) {
                 return false;
             }
-            if let Some(next) = tried.get_mut(count) {
-                *next = candidate;
-            }
-            count += 1;
+            tried[place] = candidate;
             coder.bit(&mut right[place][context & 4095], pixel == candidate)
         };
         let flag = usize::from;
         let found = 'found: {
-            if has_wide {
+            if has_wide && !was_asked {
                 let agrees = flag(has_middle && by_wide == by_middle);
                 let context = ((step_wide * 8 + step_middle) * 2 + agrees) * 16
                     + held * 4

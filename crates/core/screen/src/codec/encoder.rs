@@ -1,15 +1,16 @@
 //! From two pictures to the bytes that make the second of the first.
 
 use super::canvas::{Canvas, TILE, same};
+use super::compare::{self, Runs};
 use super::costs::Costs;
 use super::drawn::Known;
 use super::frame::{BLOCK, BLOCKS, Frames, Grid, LONGEST, Mode, PART, Part, Tile};
 use super::memory::{Names, TileKey};
 use super::moves::Search;
-use super::pattern::{self, KINDS, PERIOD, Sides};
 use super::photo::Waiting;
 use super::pixels::Models;
 use super::range::Writer;
+use super::texture;
 use crate::damage::Damage;
 use crate::geometry::Size;
 
@@ -17,16 +18,13 @@ use crate::geometry::Size;
 const FEW: usize = 6;
 /// Dirty tiles up to which memory is asked before motion is looked for.
 const SMALL: usize = 200;
+/// Of more, one of so many is looked up first: where most of those are
+/// remembered, so are the others.
+const SPOT: usize = 16;
+/// Where memory has all but one of so many tiles, nothing is searched.
+const REST: usize = 8;
 /// Parts that are drawn before a tile is looked up in memory.
 const WORTH_LOOKING: u32 = 2;
-/// Parts that are drawn before a tile may be a photograph.
-const MOSTLY: u32 = 12;
-/// Of a hundred pixels of a photograph, so many are like no neighbour.
-const UNLIKE: u32 = 70;
-/// Lines of which one is looked at for patterns.
-const SAMPLED: usize = 4;
-/// Of a hundred pixels of a pattern, so many are foretold.
-const FORETOLD: u32 = 50;
 
 /// A frame, and what of the damage it leaves for the next one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +49,9 @@ pub struct Encoder {
     frames: Frames,
     models: Models,
     names: Names,
+    /// What the tiles of the shown picture are named, and those of the one
+    /// that is being encoded; 0 where that is not known.
+    named: [Vec<u64>; 2],
     search: Search,
     grid: Grid,
     /// How many pixels of each block of the earlier picture live on elsewhere.
@@ -78,6 +79,7 @@ impl Encoder {
             frames: Frames::new(slots),
             models: Models::new(),
             names: Names::new(slots),
+            named: std::array::from_fn(|_| vec![0; grid.tiles.len()]),
             search: Search::new(),
             surviving: vec![0; grid.tiles.len() * BLOCKS],
             dirty: vec![false; grid.tiles.len()],
@@ -119,7 +121,7 @@ impl Encoder {
             self.names = Names::new(self.slots);
         }
         self.find_origins(now, dirty);
-        self.find_photos(now);
+        texture::classify(&mut self.grid, now);
         self.photos.clear();
         let photos = self.grid.tiles.iter().enumerate().filter(|(_, tile)| tile.mode == Mode::Photo);
         self.photos.extend(photos.map(|(at, _)| at));
@@ -159,9 +161,14 @@ impl Encoder {
     pub fn settle(&mut self, now: &Canvas) {
         let partly = self.partly.take();
         let now = partly.as_deref().unwrap_or(now);
+        take_over(&mut self.shown, now, &self.grid);
         for (column, row) in self.grid.places() {
             if self.grid.tile(column, row).mode != Mode::Same {
-                self.shown.copy_block(now, column * TILE, row * TILE, TILE, TILE);
+                let [shown, coming] = &mut self.named;
+                let at = row * self.grid.columns + column;
+                if let (Some(shown), Some(coming)) = (shown.get_mut(at), coming.get(at)) {
+                    *shown = *coming;
+                }
             }
         }
     }
@@ -172,11 +179,7 @@ impl Encoder {
             return None;
         }
         let mut partly = Box::new(self.shown.clone());
-        for (column, row) in self.grid.places() {
-            if self.grid.tile(column, row).mode != Mode::Same {
-                partly.copy_block(now, column * TILE, row * TILE, TILE, TILE);
-            }
-        }
+        take_over(&mut partly, now, &self.grid);
         Some(partly)
     }
 
@@ -186,17 +189,25 @@ impl Encoder {
         let mut part = Part { left: usize::MAX, top: usize::MAX, right: 0, bottom: 0 };
         let mut count = 0;
         let per = crate::TILE as usize / TILE;
+        let (mut runs, mut spare) = (Runs::new(), Runs::new());
         for row in 0..self.grid.rows {
-            for column in 0..self.grid.columns {
-                if !damage.contains((column / per) as u32, (row / per) as u32) {
+            let is_damaged = |column: &usize| damage.contains((column / per) as u32, (row / per) as u32);
+            runs.clear();
+            (0..self.grid.columns).filter(is_damaged).for_each(|column| compare::extend(&mut runs, column));
+            if runs.is_empty() {
+                continue;
+            }
+            compare::retain_same(&mut runs, &mut spare, now, &self.shown, row, 0);
+            let mut clean = runs.iter().copied().peekable();
+            for column in (0..self.grid.columns).filter(is_damaged) {
+                while clean.next_if(|(_, end)| *end <= column).is_some() {}
+                if clean.peek().is_some_and(|(left, _)| *left <= column) {
                     continue;
                 }
-                let at = now.at(column * TILE, row * TILE);
-                if same::<TILE>((now.pixels(), at), (self.shown.pixels(), at), TILE, now.stride()) {
-                    continue;
-                }
-                self.dirty[row * self.grid.columns + column] = true;
-                if let Some(tile) = self.grid.tile_mut(column, row) {
+                let index = row * self.grid.columns + column;
+                self.dirty[index] = true;
+                self.named[1][index] = 0;
+                if let Some(tile) = self.grid.tiles.get_mut(index) {
                     tile.mode = Mode::Drawn;
                 }
                 count += 1;
@@ -210,16 +221,23 @@ impl Encoder {
         count
     }
 
-    /// From where every tile comes: another place, or memory. A small area is
-    /// looked up in memory first, since looking for motion costs more.
+    /// From where every tile comes: another place, or memory. Memory is asked
+    /// first where little changed, and where it seems to know everything, since
+    /// looking for motion costs more.
     fn find_origins(&mut self, now: &Canvas, dirty: usize) {
+        let mut left = dirty;
         if dirty <= SMALL {
             self.find_sources(now);
-            self.recall(now);
-            let left = self.grid.tiles.iter().filter(|tile| tile.mode == Mode::Drawn).count();
-            if left < FEW {
+            left = self.recall(now, WORTH_LOOKING);
+        } else if self.seems_known(now) {
+            left = self.recall(now, 0);
+            if left * REST < dirty {
+                self.find_sources(now);
                 return;
             }
+        }
+        if left < FEW {
+            return;
         }
         let found = self.search.find(&self.shown, now, &self.dirty);
         if dirty <= SMALL && found.is_empty() {
@@ -227,47 +245,82 @@ impl Encoder {
         }
         self.grid.vectors.extend(found);
         self.find_sources(now);
-        self.recall(now);
+        self.recall(now, WORTH_LOOKING);
+    }
+
+    /// Whether memory has most of a few tiles here and there.
+    fn seems_known(&mut self, now: &Canvas) -> bool {
+        let (mut asked, mut known) = (0, 0);
+        for (column, row) in self.grid.places().step_by(SPOT + 1) {
+            if self.grid.tile(column, row).mode == Mode::Drawn {
+                asked += 1;
+                known += usize::from(self.lookup(now, column, row).is_some());
+            }
+        }
+        known * 2 > asked
+    }
+
+    /// The slot that holds a tile of the picture to come.
+    fn lookup(&mut self, now: &Canvas, column: usize, row: usize) -> Option<u32> {
+        let name = self.named[1].get_mut(row * self.grid.columns + column)?;
+        if *name == 0 {
+            *name = self.key.name(now, column * TILE, row * TILE);
+        }
+        self.names.find(*name)
     }
 
     /// For each tile: whether it is elsewhere as a whole, and if not, from
     /// where each of its blocks has most of its pixels.
     fn find_sources(&mut self, now: &Canvas) {
         let vectors = self.grid.vectors.len() as u8 - 1;
-        let (bounds, stride) = (self.grid.bounds(), now.stride());
+        for row in self.grid.part.top..self.grid.part.bottom {
+            for vector in 1..=vectors {
+                self.find_moved(now, row, vector);
+            }
+        }
         let mut last = 1;
         for (column, row) in self.grid.places() {
             let mut tile = self.grid.tile(column, row);
+            if tile.mode == Mode::Moved {
+                last = tile.vector;
+            }
             if tile.mode != Mode::Drawn {
                 continue;
             }
             let (x, y) = (column * TILE, row * TILE);
-            let here = (now.pixels(), now.at(x, y));
-            // The one that was right last first.
-            let order = |index: u8| if vectors == 0 { 0 } else { (last - 1 + index) % vectors + 1 };
-            let moved = (0..vectors).map(order).find(|vector| {
-                let source = self.grid.vector(*vector).source(x, y, TILE, bounds);
-                source.is_some_and(|(from_x, from_y)| {
-                    let there = (self.shown.pixels(), self.shown.at(from_x, from_y));
-                    same::<TILE>(here, there, TILE, stride)
-                })
-            });
-            if let Some(vector) = moved {
-                tile.mode = Mode::Moved;
-                tile.vector = vector;
-                last = vector;
-            } else {
-                for block in 0..BLOCKS {
-                    let (x, y) = (x + block % 2 * BLOCK, y + block / 2 * BLOCK);
-                    let (vector, parts) = self.find_source_of_block(now, x, y, last, vectors);
-                    (tile.vectors[block], tile.parts[block]) = (vector, parts);
-                    if vector > 0 {
-                        last = vector;
-                    }
+            for block in 0..BLOCKS {
+                let (x, y) = (x + block % 2 * BLOCK, y + block / 2 * BLOCK);
+                let (vector, parts) = self.find_source_of_block(now, x, y, last, vectors);
+                (tile.vectors[block], tile.parts[block]) = (vector, parts);
+                if vector > 0 {
+                    last = vector;
                 }
             }
             if let Some(place) = self.grid.tile_mut(column, row) {
                 *place = tile;
+            }
+        }
+    }
+
+    /// Tiles of a row that this vector brings as a whole.
+    fn find_moved(&mut self, now: &Canvas, row: usize, number: u8) {
+        let (bounds, vector) = (self.grid.bounds(), self.grid.vector(number));
+        let (mut runs, mut spare) = (Runs::new(), Runs::new());
+        for column in self.grid.part.left..self.grid.part.right {
+            let is_within = vector.source(column * TILE, row * TILE, TILE, bounds).is_some();
+            if is_within && self.grid.tile(column, row).mode == Mode::Drawn {
+                compare::extend(&mut runs, column);
+            }
+        }
+        if runs.is_empty() {
+            return;
+        }
+        let back = vector.y as isize * now.stride() as isize + vector.x as isize;
+        compare::retain_same(&mut runs, &mut spare, now, &self.shown, row, back);
+        for column in runs.into_iter().flat_map(|(left, right)| left..right) {
+            if let Some(tile) = self.grid.tile_mut(column, row) {
+                tile.mode = Mode::Moved;
+                tile.vector = number;
             }
         }
     }
@@ -293,8 +346,8 @@ impl Encoder {
                     parts |= 1 << part;
                 }
             }
-            if parts == 0 {
-                return (vector, 0);
+            if parts == 0 || vectors == 0 {
+                return (vector, parts);
             }
             let mut alike = 0;
             for row in 0..BLOCK {
@@ -340,18 +393,23 @@ impl Encoder {
         }
     }
 
-    /// Take from memory what is there.
-    fn recall(&mut self, now: &Canvas) {
+    /// Take from memory what is there, of tiles of which at least so many parts
+    /// are drawn. How many are left.
+    fn recall(&mut self, now: &Canvas, parts: u32) -> usize {
+        let mut left = 0;
         for (column, row) in self.grid.places() {
             let tile = self.grid.tile(column, row);
-            if tile.mode != Mode::Drawn || tile.drawn() < WORTH_LOOKING {
+            if tile.mode != Mode::Drawn {
                 continue;
             }
-            let name = self.key.name(now, column * TILE, row * TILE);
-            if let (Some(slot), Some(tile)) = (self.names.find(name), self.grid.tile_mut(column, row)) {
+            let slot = if tile.drawn() < parts { None } else { self.lookup(now, column, row) };
+            if let (Some(slot), Some(tile)) = (slot, self.grid.tile_mut(column, row)) {
                 *tile = Tile { mode: Mode::Remembered, slot, ..*tile };
+            } else {
+                left += 1;
             }
         }
+        left
     }
 
     /// Remember what is about to go.
@@ -362,7 +420,8 @@ impl Encoder {
             if tile.mode == Mode::Same || self.lives_on(&tile, column, row) {
                 continue;
             }
-            let name = self.key.name(&self.shown, column * TILE, row * TILE);
+            let known = self.named[0].get(row * self.grid.columns + column).copied().unwrap_or(0);
+            let name = if known > 0 { known } else { self.key.name(&self.shown, column * TILE, row * TILE) };
             if self.names.find(name).is_none() {
                 self.names.insert(name);
                 if let Some(tile) = self.grid.tile_mut(column, row) {
@@ -416,62 +475,19 @@ impl Encoder {
             moved || stays
         })
     }
-
-    fn find_photos(&mut self, now: &Canvas) {
-        let (pixels, stride) = (Known(now.pixels()), now.stride());
-        for (column, row) in self.grid.places() {
-            let mut tile = self.grid.tile(column, row);
-            let height = (now.size().height as usize - row * TILE).min(TILE);
-            let cut = (TILE - height).div_ceil(PART) as u32 * 4;
-            if tile.mode != Mode::Drawn || tile.drawn() + cut < MOSTLY {
-                continue;
-            }
-            let first = now.at(column * TILE, row * TILE);
-            if unlike_neighbours(now, first) * 100 <= (TILE * TILE / 2) as u32 * UNLIKE {
-                continue;
-            }
-            tile.mode = Mode::Photo;
-            let mut best = (0, 0);
-            for kind in 0..KINDS {
-                let mut right = 0;
-                for y in (SAMPLED / 2..height).step_by(SAMPLED) {
-                    for x in (0..TILE).step_by(PERIOD) {
-                        let sides = Sides {
-                            west: x > 0 || column > 0,
-                            east: x + PERIOD < TILE || column + 1 < self.grid.columns,
-                        };
-                        let at = first + y * stride + x;
-                        let foretold = pattern::foretell(&pixels, at, stride, sides, kind);
-                        let actual = now.pixels().get(at..at + PERIOD).unwrap_or_default();
-                        right += foretold.iter().zip(actual).filter(|(a, b)| a == b).count();
-                    }
-                }
-                if right > best.0 {
-                    best = (right, kind);
-                }
-            }
-            if best.0 * SAMPLED * 100 > height * TILE * FORETOLD as usize {
-                tile.mode = Mode::Pattern;
-                tile.kind = best.1;
-            }
-            if let Some(place) = self.grid.tile_mut(column, row) {
-                *place = tile;
-            }
-        }
-    }
 }
 
-/// How many pixels of every other line of a tile are neither like the one on
-/// the left nor like the one above.
-fn unlike_neighbours(now: &Canvas, first: usize) -> u32 {
-    let stride = now.stride();
-    let mut count = 0;
-    for y in (1..TILE).step_by(2) {
-        let at = first + y * stride;
-        let line = |at: usize| now.pixels().get(at..at + TILE).unwrap_or_default();
-        for ((here, west), north) in line(at).iter().zip(line(at - 1)).zip(line(at - stride)) {
-            count += u32::from(here != west && here != north);
+/// Copy what changed, long lines at a time.
+fn take_over(shown: &mut Canvas, now: &Canvas, grid: &Grid) {
+    for row in grid.part.top..grid.part.bottom {
+        let is_in = |column: &usize| grid.tile(*column, row).mode != Mode::Same;
+        let mut left = grid.part.left;
+        while left < grid.part.right {
+            let width = (left..grid.part.right).take_while(is_in).count();
+            if width > 0 {
+                shown.copy_block(now, left * TILE, row * TILE, width * TILE, TILE);
+            }
+            left += width + 1;
         }
     }
-    count
 }

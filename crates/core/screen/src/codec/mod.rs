@@ -3,6 +3,7 @@
 //! `docs/screen-codec.md`.
 
 mod canvas;
+mod compare;
 mod costs;
 mod decoder;
 mod drawn;
@@ -16,6 +17,7 @@ mod pixels;
 mod range;
 #[cfg(test)]
 mod tests;
+mod texture;
 
 pub use canvas::{Canvas, TILE_EDGE};
 pub use decoder::{Decoder, FrameError};

@@ -11,24 +11,30 @@ use super::frame::{VECTORS, Vector};
 const STRETCH: usize = 16;
 /// One of so many stretches is an anchor; a power of two.
 const ONE_OF: u32 = 64;
-const ANCHORS: usize = 1 << 16;
+const ANCHORS: usize = 1 << 15;
 const BALLOTS: usize = 1 << 12;
-/// Lines of the new picture of which one is looked at.
-const EVERY: usize = 8;
+/// Of the earlier picture the first so many lines of each square of it are
+/// looked at, of the new one every line that is a multiple of it: whatever the
+/// distance, one line of each square meets the one that it was.
+const EVERY: usize = 3;
 /// Votes that a vector needs.
-const LEAST: u32 = 4;
+const LEAST: u32 = 6;
 /// Of all votes for better ones, a vector needs one in so many.
 const SHARE: u32 = 40;
 /// Dirty tiles above which a few columns are tried first.
 const MANY: usize = 320;
 
+/// Where a stretch stood.
 #[derive(Debug, Clone, Copy, Default)]
 struct Anchor {
+    /// Its hash, with the number of the search: what is older is a stranger.
     hash: u32,
-    search: u32,
-    x: i32,
-    y: i32,
+    x: u16,
+    y: u16,
 }
+
+/// Stands there twice: no telling which one moved.
+const TWICE: u16 = u16::MAX;
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Ballot {
@@ -68,19 +74,20 @@ impl Search {
         let columns = now.columns();
         let count = dirty.iter().filter(|dirty| **dirty).count();
         if count > MANY {
-            let some = |column: usize| matches!(column % 10, 4..=7);
+            let some = |_, column: usize| matches!(column % 10, 4..=7);
             let found = self.find_in(earlier, now, &runs(dirty, columns, some));
             if !found.is_empty() {
                 return found;
             }
         }
-        self.find_in(earlier, now, &runs(dirty, columns, |_| true))
+        // What went straight up or down was found; every other row has the rest.
+        self.find_in(earlier, now, &runs(dirty, columns, |row, _| count <= 2 * MANY || row % 2 == 0))
     }
 
     fn find_in(&mut self, earlier: &Canvas, now: &Canvas, runs: &Runs) -> Vec<Vector> {
         self.search += 1;
         for (row, left, right) in runs {
-            for y in row * TILE..(row + 1) * TILE {
+            for y in (row * TILE..(row + 1) * TILE).filter(|y| y % (EVERY * EVERY) < EVERY) {
                 self.scan(earlier, left * TILE, right * TILE, y, Self::remember);
             }
         }
@@ -94,7 +101,7 @@ impl Search {
 
     /// Hand every anchor of a line to `take`.
     #[inline(always)]
-    fn scan(&mut self, canvas: &Canvas, left: usize, right: usize, y: usize, take: impl Fn(&mut Self, u32, i32, i32)) {
+    fn scan(&mut self, canvas: &Canvas, left: usize, right: usize, y: usize, take: impl Fn(&mut Self, u32, u16, u16)) {
         let pixels = canvas.line(left, y, right - left);
         if pixels.len() < STRETCH * 2 {
             return;
@@ -117,30 +124,33 @@ impl Search {
                 let at = index * 8 + place;
                 // Where the stretch before looks alike it is flat.
                 if *hash < u32::MAX / ONE_OF && at > 0 && hashes.get(at - 1) != Some(hash) {
-                    take(self, *hash, (left + at) as i32, y as i32);
+                    take(self, *hash, (left + at) as u16, y as u16);
                 }
             }
         }
         (self.first, self.second) = (first, second);
     }
 
-    fn remember(&mut self, hash: u32, x: i32, y: i32) {
-        let search = self.search;
-        let anchor = &mut self.anchors[(hash.wrapping_mul(0x2545_f491) >> 16) as usize & (ANCHORS - 1)];
-        if anchor.search != search {
-            *anchor = Anchor { hash, search, x, y };
-        } else if anchor.hash == hash {
-            // Stands there twice: no telling which one moved.
-            anchor.x = -1;
-        }
+    #[inline(always)]
+    fn anchor(&mut self, hash: u32) -> (&mut Anchor, u32) {
+        let place = (hash.wrapping_mul(0x2545_f491) >> 16) as usize & (ANCHORS - 1);
+        (&mut self.anchors[place], hash.wrapping_add(self.search.wrapping_mul(0x9e37_79b1)))
     }
 
-    fn vote(&mut self, hash: u32, x: i32, y: i32) {
-        let anchor = self.anchors[(hash.wrapping_mul(0x2545_f491) >> 16) as usize & (ANCHORS - 1)];
-        if anchor.search != self.search || anchor.hash != hash || anchor.x < 0 {
+    #[inline(always)]
+    fn remember(&mut self, hash: u32, x: u16, y: u16) {
+        let (anchor, hash) = self.anchor(hash);
+        let x = if anchor.hash == hash { TWICE } else { x };
+        *anchor = Anchor { hash, x, y };
+    }
+
+    #[inline(always)]
+    fn vote(&mut self, hash: u32, x: u16, y: u16) {
+        let (anchor, hash) = self.anchor(hash);
+        if anchor.hash != hash || anchor.x == TWICE {
             return;
         }
-        let vector = Vector { x: x - anchor.x, y: y - anchor.y };
+        let vector = Vector { x: i32::from(x) - i32::from(anchor.x), y: i32::from(y) - i32::from(anchor.y) };
         if vector == Vector::default() {
             return;
         }
@@ -188,12 +198,12 @@ fn join(from: &[u32], apart: usize, to: &mut [u32], how: impl Fn(u32, u32) -> u3
     }
 }
 
-fn runs(dirty: &[bool], columns: usize, wanted: impl Fn(usize) -> bool) -> Runs {
+fn runs(dirty: &[bool], columns: usize, wanted: impl Fn(usize, usize) -> bool) -> Runs {
     let mut runs = Vec::new();
     for (row, tiles) in dirty.chunks(columns.max(1)).enumerate() {
         let mut begun = None;
         for column in 0..=columns {
-            let is_in = tiles.get(column).copied().unwrap_or(false) && wanted(column);
+            let is_in = tiles.get(column).copied().unwrap_or(false) && wanted(row, column);
             match (begun, is_in) {
                 (None, true) => begun = Some(column),
                 (Some(left), false) => {

@@ -1,313 +1,135 @@
 //! Photographs: every pixel differs from its neighbours, so what matters is to
 //! be quick. Each channel is foretold from its neighbours, green first; how
 //! far off that is is coded by tables that follow what was seen.
+//!
+//! What is the same for both sides stands here. The writer knows all pixels
+//! and works line by line, the reader has to go from pixel to pixel.
+
+mod reading;
+mod tables;
+mod writing;
+
+pub(super) use reading::Stored;
+pub(super) use tables::Photo;
+pub(super) use writing::Waiting;
 
 use super::drawn::Pixels;
+use super::range::Coder;
+use tables::{LEVELS, SYMBOLS};
 
-/// Levels of unrest around a pixel.
-const LEVELS: usize = 12;
-/// Bits that likelihoods have.
-const SCALE: u32 = 12;
-const TOTAL: u32 = 1 << SCALE;
 /// Pixels of a tile's line.
 const WIDTH: usize = super::canvas::TILE;
-/// Where a level begins, in summed differences.
-const BEGINS: [u16; LEVELS - 1] = [1, 3, 5, 8, 12, 17, 24, 34, 50, 75, 120];
-/// What one more occurrence weighs.
-const WEIGHT: u16 = 24;
-/// Above it all counts are halved.
-const FULL: u32 = 40_000;
-/// Tiles after which the tables are made anew.
-const RENEWED: u32 = 16;
+/// Those and one on either side.
+const ROOM: usize = WIDTH + 2;
+/// Green, red less green, blue less green.
+const CHANNELS: usize = 3;
+/// Unrest from which on the next level counts.
+const BEGINS: [i16; LEVELS - 1] = [2, 6, 12, 20, 32, 50, 80];
 
-/// How likely each residual is.
-#[derive(Debug, Clone)]
-pub(super) struct Table {
-    counts: [u16; 256],
-    share: [u16; 256],
-    start: [u16; 256],
-    /// Which residual a place belongs to.
-    holder: [u8; TOTAL as usize],
-}
-
-impl Table {
-    /// Before anything was seen: the larger the unrest, the wider.
-    fn new(level: usize) -> Self {
-        let width = 6 + 3 * level * level;
-        let counts = std::array::from_fn(|residual| {
-            let size = usize::from((residual as u8 as i8).unsigned_abs());
-            // Halved with every `width` tenths.
-            let halvings = (size * 14 / width).min(15);
-            1 + ((3_000 / width) >> halvings) as u16
-        });
-        let mut table = Self { counts, share: [0; 256], start: [0; 256], holder: [0; TOTAL as usize] };
-        table.renew();
-        table
-    }
-
-    fn renew(&mut self) {
-        let total: u32 = self.counts.iter().map(|count| u32::from(*count)).sum();
-        let mut left = TOTAL;
-        let (mut most, mut most_count) = (0, 0);
-        for (residual, (share, count)) in self.share.iter_mut().zip(&self.counts).enumerate() {
-            *share = (u32::from(*count) * (TOTAL - 256) / total + 1) as u16;
-            left -= u32::from(*share);
-            if *count > most_count {
-                (most, most_count) = (residual, *count);
-            }
-        }
-        self.share[most] += left as u16;
-        let mut at = 0;
-        for (residual, (start, share)) in self.start.iter_mut().zip(&self.share).enumerate() {
-            *start = at;
-            let end = at + share;
-            if let Some(places) = self.holder.get_mut(usize::from(at)..usize::from(end)) {
-                places.fill(residual as u8);
-            }
-            at = end;
-        }
-        if total > FULL {
-            for count in &mut self.counts {
-                *count = count.div_ceil(2);
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn seen(&mut self, residual: u8) {
-        let count = &mut self.counts[usize::from(residual)];
-        *count = count.saturating_add(WEIGHT);
-    }
+/// Where a tile stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) stride: usize,
+    /// Its first pixel.
+    pub(super) first: usize,
+    /// Its lines that are of the picture.
+    pub(super) height: usize,
+    /// Whether the pixels left of it are known.
+    pub(super) west_known: bool,
 }
 
 /// Writes residuals, or reads them.
 pub(super) trait Residuals {
-    const WRITES: bool;
-    fn code(&mut self, table: &Table, lane: usize, residual: u8) -> u8;
+    /// A tile.
+    fn tile<C: Coder, P: Pixels>(&mut self, photo: &mut Photo, coder: &mut C, pixels: &mut P, place: Place);
+
+    /// Behind the tiles of a row that has any.
+    fn row(&mut self, photo: &mut Photo);
 }
 
-/// Least state of a lane; it takes in, or gives off, sixteen bits at a time.
-const LEAST: u32 = 1 << 16;
-const LANES: usize = 3;
+type Row = [i16; ROOM];
 
-/// For each share, 2^44 divided by it, rounded up: products with states below
-/// share * 2^20 have the quotient above bit 44 (the error is below share * 2^20 /
-/// 2^44 < 1 / share). States that are coded are below that, and no such product
-/// reaches 2^64. No share is the whole.
-static INVERSE: [u64; TOTAL as usize] = {
-    let mut inverse = [0; TOTAL as usize];
-    let mut share = 1;
-    while share < TOTAL as usize {
-        inverse[share] = (1_u64 << 44).div_ceil(share as u64);
-        share += 1;
-    }
-    inverse
-};
-
-/// Residuals that wait: they are written backwards, once all are known.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Waiting(Vec<(u16, u16)>);
-
-impl Residuals for Waiting {
-    const WRITES: bool = true;
-
-    #[inline(always)]
-    fn code(&mut self, table: &Table, _: usize, residual: u8) -> u8 {
-        let index = usize::from(residual);
-        self.0.push((table.start[index], table.share[index]));
-        residual
-    }
-}
-
-impl Waiting {
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Append what [`Stored`] reads from the end.
-    pub(super) fn finish(&self, bytes: &mut Vec<u8>) {
-        let mut lanes = [LEAST; LANES];
-        let last = self.0.len() % LANES;
-        for (index, (start, share)) in self.0.iter().enumerate().rev() {
-            let state = &mut lanes[index % LANES];
-            let (share, start) = (u32::from(*share), u32::from(*start));
-            if *state >> (32 - SCALE) >= share {
-                bytes.extend_from_slice(&(*state as u16).to_le_bytes());
-                *state >>= 16;
-            }
-            // Quotient and remainder by `share`: a product is quicker.
-            let whole = ((u64::from(*state) * INVERSE[share as usize & (TOTAL as usize - 1)]) >> 44) as u32;
-            *state += whole * (TOTAL - share) + start;
-        }
-        debug_assert_eq!(last, 0, "every pixel has three residuals");
-        for state in lanes {
-            bytes.extend_from_slice(&state.to_le_bytes());
-        }
-    }
-}
-
-/// Residuals as they are stored, read from the end of the bytes.
+/// A line of a tile, from the pixel left of it on.
 #[derive(Debug)]
-pub(super) struct Stored<'a> {
-    lanes: [u32; LANES],
-    bytes: &'a [u8],
-}
+struct Line([Row; CHANNELS]);
 
-impl<'a> Stored<'a> {
-    /// The lanes' states stand last.
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
-        let mut stored = Self { lanes: [0; LANES], bytes };
-        for lane in (0..LANES).rev() {
-            let high = stored.take();
-            stored.lanes[lane] = high << 16 | stored.take();
-        }
-        stored
+impl Line {
+    fn new() -> Self {
+        Self([[0; ROOM]; CHANNELS])
     }
 
-    /// Sixteen bits from the end; zeros where there are none left.
+    /// The one that begins at `at`.
     #[inline(always)]
-    fn take(&mut self) -> u32 {
-        let Some((rest, word)) = self.bytes.split_last_chunk::<2>() else { return 0 };
-        self.bytes = rest;
-        u32::from(u16::from_le_bytes(*word))
-    }
-
-    /// Whether everything was read, and nothing else.
-    pub(super) fn is_done(&self) -> bool {
-        self.lanes == [LEAST; LANES]
-    }
-}
-
-impl Residuals for Stored<'_> {
-    const WRITES: bool = false;
-
-    #[inline(always)]
-    fn code(&mut self, table: &Table, lane: usize, _: u8) -> u8 {
-        let state = self.lanes[lane];
-        let place = state & (TOTAL - 1);
-        let residual = table.holder[place as usize];
-        let index = usize::from(residual);
-        let state = u32::from(table.share[index]) * (state >> SCALE) + place - u32::from(table.start[index]);
-        self.lanes[lane] = if state < LEAST { state << 16 | self.take() } else { state };
-        residual
-    }
-}
-
-/// What photographs were like so far.
-#[derive(Debug, Clone)]
-pub(super) struct Photo {
-    tables: Box<[[Table; LEVELS]; LANES]>,
-    levels: Box<[u8; 1024]>,
-    tiles: u32,
-}
-
-impl Photo {
-    pub(super) fn new() -> Self {
-        let level = |sum: usize| BEGINS.iter().filter(|begin| sum >= usize::from(**begin)).count() as u8;
-        Self {
-            tables: Box::new(std::array::from_fn(|_| std::array::from_fn(Table::new))),
-            levels: Box::new(std::array::from_fn(level)),
-            tiles: 0,
+    fn fill<P: Pixels>(&mut self, pixels: &P, at: usize) {
+        let Some(pixels) = pixels.from(at - 1, at + WIDTH + 1).first_chunk::<ROOM>() else { return };
+        let [greens, reds, blues] = &mut self.0;
+        for (((pixel, green), red), blue) in pixels.iter().zip(greens).zip(reds).zip(blues) {
+            *green = (pixel >> 8 & 255) as i16;
+            *red = (pixel >> 16 & 255) as i16 - *green;
+            *blue = (pixel & 255) as i16 - *green;
         }
     }
 
-    /// A tile from `first` on, of which `height` lines are of the picture.
-    /// `west_known`: whether the pixels left of it are.
+    /// What lies left of it is not known: the north stands for it.
     #[inline(always)]
-    pub(super) fn tile<R: Residuals, P: Pixels>(
-        &mut self,
-        residuals: &mut R,
-        pixels: &mut P,
-        stride: usize,
-        first: usize,
-        height: usize,
-        west_known: bool,
-    ) {
-        for line in (0..height).map(|y| first + y * stride) {
-            // Each is the next one's neighbour: looked at once.
-            let mut north = Colour::of(pixels.get(line - stride));
-            let (mut west, mut corner) = if west_known {
-                (Colour::of(pixels.get(line - 1)), Colour::of(pixels.get(line - stride - 1)))
-            } else {
-                (north, north)
-            };
-            for at in line..line + WIDTH {
-                let is_last = at + 1 == line + WIDTH;
-                let east = if is_last { north } else { Colour::of(pixels.get(at - stride + 1)) };
-                let actual = if R::WRITES { Colour::of(pixels.get(at)) } else { Colour::default() };
-                let (west_corner, north_corner) = (west.apart(corner), north.apart(corner));
-                let unrest = west_corner.green + north_corner.green + north.green.abs_diff(east.green);
-                let foretold = median(west.green, north.green, corner.green);
-                let off = self.channel(residuals, 0, unrest, (actual.green - foretold) as u8);
-                let green = (foretold + i32::from(off)) & 255;
-                let unrest = west_corner.red + north_corner.red + u32::from((off as i8).unsigned_abs());
-                let foretold = median(west.red, north.red, corner.red);
-                let off = self.channel(residuals, 1, unrest, (actual.red - foretold) as u8);
-                let red = (green + foretold + i32::from(off)) & 255;
-                let unrest = west_corner.blue + north_corner.blue + u32::from((off as i8).unsigned_abs());
-                let foretold = median(west.blue, north.blue, corner.blue);
-                let off = self.channel(residuals, 2, unrest, (actual.blue - foretold) as u8);
-                let blue = (green + foretold + i32::from(off)) & 255;
-                pixels.put(at, (red << 16 | green << 8 | blue) as u32);
-                (corner, north) = (north, east);
-                west = Colour { green, red: red - green, blue: blue - green };
+    fn begin_below(&mut self, north: &Self) {
+        for (row, north) in self.0.iter_mut().zip(&north.0) {
+            row[0] = north[1];
+        }
+    }
+
+    /// What lies beside it is not known, or not looked at.
+    #[inline(always)]
+    fn close(&mut self, west_known: bool) {
+        for row in &mut self.0 {
+            row[ROOM - 1] = row[ROOM - 2];
+            if !west_known {
+                row[0] = row[1];
             }
         }
-        self.tiles = self.tiles.wrapping_add(1);
-        if self.tiles.is_multiple_of(RENEWED) {
-            self.tables.iter_mut().flatten().for_each(Table::renew);
-        }
-    }
-
-    #[inline(always)]
-    fn channel<R: Residuals>(&mut self, residuals: &mut R, lane: usize, unrest: u32, residual: u8) -> u8 {
-        let level = usize::from(self.levels[unrest.min(1023) as usize]);
-        let table = &mut self.tables[lane][level];
-        let residual = residuals.code(table, lane, residual);
-        table.seen(residual);
-        residual
     }
 }
 
-/// Green, and how far red and blue stand from it.
-#[derive(Debug, Clone, Copy, Default)]
-struct Colour {
-    green: i32,
-    red: i32,
-    blue: i32,
+/// How far off the channels of a line were, without sign; none left of it.
+type Sizes = [Row; CHANNELS];
+
+/// What the line above says of the unrest at each pixel.
+#[inline(always)]
+fn unrest_above(north: &Row, sizes: &Row, channel: usize, above: &mut [i16; WIDTH]) {
+    for (x, above) in above.iter_mut().enumerate() {
+        let (corner, north, east) = (north[x], north[x + 1], north[x + 2]);
+        let to_east = if channel == 0 { (north - east).abs() } else { 0 };
+        *above = (north - corner).abs() + to_east + sizes[x + 1];
+    }
 }
 
-/// How far each of a colour's parts stands from another's.
-#[derive(Debug, Clone, Copy)]
-struct Apart {
-    green: u32,
-    red: u32,
-    blue: u32,
-}
-
-impl Colour {
-    #[inline(always)]
-    fn apart(self, other: Self) -> Apart {
-        Apart {
-            green: self.green.abs_diff(other.green),
-            red: self.red.abs_diff(other.red),
-            blue: self.blue.abs_diff(other.blue),
-        }
-    }
-
-    #[inline(always)]
-    fn of(pixel: u32) -> Self {
-        let green = (pixel >> 8 & 255) as i32;
-        Self { green, red: (pixel >> 16 & 255) as i32 - green, blue: (pixel & 255) as i32 - green }
-    }
+/// The level of unrest: of `above`, of the step between west and corner, of the
+/// west's own residual, and of the channel before.
+#[inline(always)]
+fn level(above: i16, west: i16, corner: i16, west_size: i16, before: i16) -> i16 {
+    let unrest = above + (west - corner).abs() + west_size + before;
+    BEGINS.iter().map(|begin| i16::from(unrest >= *begin)).sum()
 }
 
 /// The median of west, north, and what a plane through the three gives.
 #[inline(always)]
-fn median(west: i32, north: i32, corner: i32) -> i32 {
-    (west + north - corner).clamp(west.min(north), west.max(north))
+fn median(west: i16, north: i16, corner: i16) -> i16 {
+    (west + north - corner).max(west.min(north)).min(west.max(north))
+}
+
+/// Small ones of either sign first.
+#[inline(always)]
+fn fold(residual: i16) -> i16 {
+    (residual << 1 ^ residual >> 15) & 255
+}
+
+#[inline(always)]
+fn unfold(folded: i16) -> i16 {
+    folded >> 1 ^ -(folded & 1)
+}
+
+/// The place of a symbol in all tables.
+#[inline(always)]
+fn index(channel: usize, level: i16, symbol: i16) -> u16 {
+    ((channel * LEVELS * SYMBOLS) as i16 + level * SYMBOLS as i16 + symbol) as u16
 }

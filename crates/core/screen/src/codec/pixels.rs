@@ -6,7 +6,7 @@ use super::canvas::{Canvas, TILE};
 use super::drawn::{Drawn, Earlier, MARGIN, Pixels, Run};
 use super::frame::{BLOCK, Grid, Mode, PART};
 use super::pattern::{PERIOD, Pattern, Sides};
-use super::photo::{Photo, Residuals};
+use super::photo::{Photo, Place, Residuals};
 use super::range::Coder;
 
 /// Drawn tiles above which all that is remembered is brought near first.
@@ -40,29 +40,36 @@ impl Models {
         }
         let mut from = Earlier { here: vec![0; MARGIN], above: vec![0; MARGIN] };
         for row in grid.part.top..grid.part.bottom {
-            self.photos(residuals, pixels, earlier, grid, row);
+            self.photos(coder, residuals, pixels, earlier, grid, row);
             self.patterns(coder, pixels, earlier, grid, row);
             self.drawn(coder, pixels, earlier, grid, row, &mut from);
         }
     }
 
-    fn photos<R: Residuals, P: Pixels>(
+    fn photos<C: Coder, R: Residuals, P: Pixels>(
         &mut self,
+        coder: &mut C,
         residuals: &mut R,
         pixels: &mut P,
         canvas: &Canvas,
         grid: &Grid,
         row: usize,
     ) {
+        let mut any = false;
         for column in grid.part.left..grid.part.right {
             if grid.tile(column, row).mode != Mode::Photo {
                 continue;
             }
+            any = true;
             let west = column.checked_sub(1).and_then(|west| grid.mode(west, row));
             let west_known = !matches!(west, Some(Mode::Drawn | Mode::Pattern));
             let first = canvas.at(column * TILE, row * TILE);
             let height = (canvas.size().height as usize - row * TILE).min(TILE);
-            self.photo.tile(residuals, pixels, canvas.stride(), first, height, west_known);
+            let place = Place { stride: canvas.stride(), first, height, west_known };
+            residuals.tile(&mut self.photo, coder, pixels, place);
+        }
+        if any {
+            residuals.row(&mut self.photo);
         }
     }
 

@@ -8,37 +8,52 @@
 pub(super) struct Bit {
     quick: u16,
     slow: u16,
+    /// How often it was coded, up to [`OLD`].
+    seen: u16,
 }
 
 impl Default for Bit {
     fn default() -> Self {
-        Self { quick: 1 << 15, slow: 1 << 15 }
+        Self { quick: 1 << 15, slow: 1 << 15, seen: 0 }
     }
 }
 
-const QUICK: u32 = 4;
+/// Every time, estimates go one of so many halvings of the way to what was seen.
+const QUICK: u32 = 3;
 const SLOW: u32 = 7;
-/// Below it the range takes in another byte.
-const LEAST: u32 = 1 << 24;
+/// While a bit is young its slow estimate goes further, about to the mean of all
+/// that was seen; the quick one no less far than it always does.
+const YOUNG: [u32; 32] =
+    [1, 2, 2, 3, 3, 3, 4, 4, 4, 4, 4, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6];
+const OLD: u16 = YOUNG.len() as u16;
+/// Below it the range takes in another word of 32 bits.
+const LEAST: u64 = 1 << 32;
 
 impl Bit {
     /// One that is hardly ever set.
     pub(super) fn unlikely() -> Self {
-        Self { quick: 0, slow: 0 }
+        Self { quick: 0, slow: 0, seen: OLD }
     }
 
     /// Of 65,536, how many times it is set.
     #[inline(always)]
-    fn likelihood(self) -> u32 {
-        ((u32::from(self.quick) + u32::from(self.slow)) >> 1).clamp(24, 65_512)
+    fn likelihood(self) -> u64 {
+        ((u64::from(self.quick) + u64::from(self.slow)) >> 1).clamp(24, 65_512)
     }
 
     #[inline(always)]
     fn learn(&mut self, bit: bool) {
         let target = i32::from(bit) * 65_535;
         let step = |now: u16, rate: u32| (i32::from(now) + ((target - i32::from(now)) >> rate)) as u16;
-        self.quick = step(self.quick, QUICK);
-        self.slow = step(self.slow, SLOW);
+        let slow = match YOUNG.get(usize::from(self.seen)) {
+            Some(young) => {
+                self.seen += 1;
+                *young
+            }
+            None => SLOW,
+        };
+        self.quick = step(self.quick, slow.min(QUICK));
+        self.slow = step(self.slow, slow);
     }
 }
 
@@ -49,7 +64,7 @@ pub(super) trait Coder {
 
     fn bit(&mut self, model: &mut Bit, bit: bool) -> bool;
 
-    /// `count` bits that are as likely as not.
+    /// `count` bits, sixteen at most, that are as likely as not.
     fn raw(&mut self, value: u32, count: u32) -> u32;
 
     /// A number of `count` bits, the highest first, each after those before it.
@@ -79,46 +94,63 @@ pub(super) trait Coder {
 #[derive(Debug)]
 pub(super) struct Writer {
     low: u64,
-    range: u32,
-    held: u8,
-    /// Bytes that a carry may still change, the held one among them.
-    waiting: u64,
-    /// The held byte stands before the first: no carry reaches it, and it is
-    /// never written.
-    before_first: bool,
+    range: u64,
     bytes: Vec<u8>,
 }
 
 impl Writer {
     pub(super) fn new() -> Self {
-        Self { low: 0, range: u32::MAX, held: 0, waiting: 1, before_first: true, bytes: Vec::with_capacity(512) }
+        Self { low: 0, range: u64::MAX, bytes: Vec::with_capacity(512) }
     }
 
-    fn shift(&mut self) {
-        let carry = (self.low >> 32) as u8;
-        if self.low as u32 >= 0xff00_0000 && carry == 0 {
-            self.waiting += 1;
-        } else {
-            if !std::mem::take(&mut self.before_first) {
-                self.bytes.push(self.held.wrapping_add(carry));
-            }
-            for _ in 1..self.waiting {
-                self.bytes.push(0xff_u8.wrapping_add(carry));
-            }
-            self.held = (self.low >> 24) as u8;
-            self.waiting = 1;
+    #[inline(always)]
+    fn advance(&mut self, by: u64) {
+        let (low, carries) = self.low.overflowing_add(by);
+        self.low = low;
+        if carries {
+            self.carry();
         }
-        self.low = (self.low & 0x00ff_ffff) << 8;
     }
 
-    /// What was written, as short as it can be where nothing follows it.
+    /// One more for what is written already.
+    #[cold]
+    fn carry(&mut self) {
+        for byte in self.bytes.iter_mut().rev() {
+            let (sum, carries) = byte.overflowing_add(1);
+            *byte = sum;
+            if !carries {
+                break;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn renew(&mut self) {
+        if self.range < LEAST {
+            self.range <<= 32;
+            self.bytes.extend_from_slice(&((self.low >> 32) as u32).to_be_bytes());
+            self.low <<= 32;
+        }
+    }
+
+    /// What was written, as short as it can be: what follows, be it nothing,
+    /// which is read as zeros, or something, changes nothing.
     pub(super) fn finish(mut self, nothing_follows: bool) -> Vec<u8> {
-        let high = self.low + u64::from(self.range) - 1;
-        // The roundest number in the range.
-        let round = [24, 16, 8, 0].map(|zeros| high >> zeros << zeros).into_iter().find(|value| *value >= self.low);
-        self.low = round.unwrap_or(self.low);
-        for _ in 0..5 {
-            self.shift();
+        // So many bytes, so that all that begins with them is in the range.
+        for count in 0..=8_u32 {
+            let below = u64::MAX.checked_shr(count * 8).unwrap_or(0);
+            let (up, carries) = self.low.overflowing_add(below);
+            let value = up & !below;
+            // How far the last of those numbers is beyond the lowest.
+            let first = value.wrapping_sub(self.low);
+            let last = first.checked_add(if nothing_follows { 0 } else { below });
+            if last.is_some_and(|last| last < self.range) {
+                if carries {
+                    self.carry();
+                }
+                self.bytes.extend_from_slice(value.to_be_bytes().get(..count as usize).unwrap_or_default());
+                break;
+            }
         }
         while nothing_follows && self.bytes.last() == Some(&0) {
             self.bytes.pop();
@@ -136,29 +168,19 @@ impl Coder for Writer {
         if bit {
             self.range = bound;
         } else {
-            self.low += u64::from(bound);
+            self.advance(bound);
             self.range -= bound;
         }
         model.learn(bit);
-        while self.range < LEAST {
-            self.range <<= 8;
-            self.shift();
-        }
+        self.renew();
         bit
     }
 
     #[inline(always)]
     fn raw(&mut self, value: u32, count: u32) -> u32 {
-        for place in (0..count).rev() {
-            self.range >>= 1;
-            if value >> place & 1 == 1 {
-                self.low += u64::from(self.range);
-            }
-            while self.range < LEAST {
-                self.range <<= 8;
-                self.shift();
-            }
-        }
+        self.range >>= count;
+        self.advance(self.range * u64::from(value));
+        self.renew();
         value
     }
 }
@@ -167,30 +189,38 @@ impl Coder for Writer {
 /// damaged is read as something else, and never beyond its bytes.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
-    code: u32,
-    range: u32,
+    code: u64,
+    range: u64,
     bytes: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        let mut reader = Self { code: 0, range: u32::MAX, bytes };
-        for _ in 0..4 {
-            reader.next();
+        let mut reader = Self { code: 0, range: u64::MAX, bytes };
+        for _ in 0..2 {
+            reader.code = reader.code << 32 | reader.next();
         }
         reader
     }
 
+    fn next(&mut self) -> u64 {
+        if let Some((first, rest)) = self.bytes.split_first_chunk() {
+            self.bytes = rest;
+            return u32::from_be_bytes(*first).into();
+        }
+        let mut last = [0; 4];
+        for (to, from) in last.iter_mut().zip(std::mem::take(&mut self.bytes)) {
+            *to = *from;
+        }
+        u32::from_be_bytes(last).into()
+    }
+
     #[inline(always)]
-    fn next(&mut self) {
-        let byte = match self.bytes.split_first() {
-            Some((first, rest)) => {
-                self.bytes = rest;
-                *first
-            }
-            None => 0,
-        };
-        self.code = self.code << 8 | u32::from(byte);
+    fn renew(&mut self) {
+        if self.range < LEAST {
+            self.range <<= 32;
+            self.code = self.code << 32 | self.next();
+        }
     }
 }
 
@@ -208,29 +238,18 @@ impl Coder for Reader<'_> {
             self.range -= bound;
         }
         model.learn(bit);
-        while self.range < LEAST {
-            self.range <<= 8;
-            self.next();
-        }
+        self.renew();
         bit
     }
 
     #[inline(always)]
     fn raw(&mut self, _: u32, count: u32) -> u32 {
-        let mut value = 0;
-        for _ in 0..count {
-            self.range >>= 1;
-            let bit = self.code >= self.range;
-            if bit {
-                self.code -= self.range;
-            }
-            value = value << 1 | u32::from(bit);
-            while self.range < LEAST {
-                self.range <<= 8;
-                self.next();
-            }
-        }
-        value
+        self.range >>= count;
+        // Damaged bytes may be beyond the last value.
+        let value = (self.code / self.range).min((1 << count) - 1);
+        self.code -= value * self.range;
+        self.renew();
+        value as u32
     }
 }
 

@@ -14,6 +14,8 @@ enum Event {
     Text(Rect, u32),
     Photo(Rect, u32),
     Dither(Rect, u32),
+    /// Nothing is like anything.
+    Noise(Rect, u32),
     /// From a rectangle to (x, y).
     Copy(Rect, u32, u32),
     Back,
@@ -29,6 +31,7 @@ fn event() -> impl Strategy<Value = Event> {
         (rect(), any::<u32>()).prop_map(|(rect, seed)| Event::Text(rect, seed)),
         (rect(), any::<u32>()).prop_map(|(rect, seed)| Event::Photo(rect, seed)),
         (rect(), any::<u32>()).prop_map(|(rect, seed)| Event::Dither(rect, seed)),
+        (rect(), any::<u32>()).prop_map(|(rect, seed)| Event::Noise(rect, seed)),
         (rect(), 0..230_u32, 0..150_u32).prop_map(|(rect, x, y)| Event::Copy(rect, x, y)),
         Just(Event::Back),
     ]
@@ -55,6 +58,7 @@ impl Screen {
         | Event::Text(rect, _)
         | Event::Photo(rect, _)
         | Event::Dither(rect, _)
+        | Event::Noise(rect, _)
         | Event::Copy(rect, ..)) = event
         else {
             return;
@@ -76,6 +80,10 @@ impl Screen {
                     Event::Dither(_, seed) => {
                         let step = (x + y * 3) % 8 * 16 + x / 16 * 3 + y / 16;
                         (rect.x + x, rect.y + y, step.wrapping_mul(0x01_0203).wrapping_add(*seed))
+                    }
+                    Event::Noise(_, seed) => {
+                        let mixed = (x * 7919 + y * 104_729 + 1).wrapping_mul(seed | 1);
+                        (rect.x + x, rect.y + y, (mixed ^ mixed >> 15).wrapping_mul(0x2c1b_3c6d) >> 8)
                     }
                     Event::Copy(_, to_x, to_y) => {
                         let (from_x, from_y) = (rect.x + x, rect.y + y);
