@@ -5,7 +5,7 @@ use super::compare::{self, Runs};
 use super::costs::Costs;
 use super::drawn::Known;
 use super::frame::{BLOCK, BLOCKS, Frames, Grid, LONGEST, Mode, PART, Part, Tile};
-use super::memory::{Names, TileKey};
+use super::memory::{Name, Names, TileKey};
 use super::moves::Search;
 use super::photo::Waiting;
 use super::pixels::Models;
@@ -51,7 +51,7 @@ pub struct Encoder {
     names: Names,
     /// What the tiles of the shown picture are named, and those of the one
     /// that is being encoded; 0 where that is not known.
-    named: [Vec<u64>; 2],
+    named: [Vec<Name>; 2],
     search: Search,
     grid: Grid,
     /// How many pixels of each block of the earlier picture live on elsewhere.

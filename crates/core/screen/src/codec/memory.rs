@@ -13,13 +13,25 @@ pub const TILE_BYTES: usize = TILE * TILE * size_of::<u32>();
 /// By so many tiles the memory grows: doubling it would need twice as much.
 const GROWTH: usize = 512;
 
+/// A tile's name. 0 stands for none.
+pub(super) type Name = u128;
+
 /// A secret with which the encoder names tiles: nobody who draws on the screen
 /// can make two that it takes for one.
+///
+/// A name is two sums of products of a tile's pixels with the key: NH of UMAC
+/// (RFC 4418), over the whole tile, the second with the key moved by four words.
+/// For any two tiles that differ, each sum is the same with a chance of at most
+/// 2^-32 over the key, and both at once, by the Toeplitz construction, of 2^-64.
+/// That holds for whoever chooses the tiles without knowing the key; names are
+/// told to nobody, so nobody learns of it.
 #[derive(Clone)]
-pub struct TileKey([u32; WORDS]);
+pub struct TileKey(Box<[u32; WORDS]>);
 
-/// Words for one line of a tile, twice over, and one for each line.
-const WORDS: usize = 2 * TILE + 2 * TILE;
+/// How far the key is moved for the second sum.
+const MOVED: usize = 4;
+/// A word for each pixel, and those that the second sum goes beyond.
+const WORDS: usize = TILE * TILE + MOVED;
 
 impl std::fmt::Debug for TileKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -38,7 +50,7 @@ impl TileKey {
             *word = u64::from_le_bytes(*bytes);
         }
         let mut next = 0;
-        Self(std::array::from_fn(|index| {
+        Self(Box::new(std::array::from_fn(|index| {
             let word = &mut state[index & 3];
             *word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
             let mut mixed = *word ^ next;
@@ -46,35 +58,35 @@ impl TileKey {
             mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
             next = mixed ^ mixed >> 31;
             (next >> 32) as u32
-        }))
+        })))
     }
 
-    /// A tile's name: sums of products of its pixels with the key (NH, as in
-    /// UMAC, RFC 4418), two of them, folded line by line.
+    /// The name of the tile that begins here.
     #[inline(always)]
-    pub(super) fn name(&self, canvas: &Canvas, x: usize, y: usize) -> u64 {
-        let (first, rest) = self.0.split_at(TILE);
-        let (second, lines) = rest.split_at(TILE);
-        let (mut a, mut b) = (0_u64, 0_u64);
-        for (row, line) in lines.as_chunks::<2>().0.iter().enumerate() {
+    pub(super) fn name(&self, canvas: &Canvas, x: usize, y: usize) -> Name {
+        let (mut first, mut second) = (0_u64, 0_u64);
+        for row in 0..TILE {
             let Some(pixels) = canvas.line(x, y + row, TILE).first_chunk::<TILE>() else { return 0 };
-            let sum = |key: &[u32], salt: u32| {
-                let mut sum = 0_u64;
-                for (pixels, key) in pixels.as_chunks::<2>().0.iter().zip(key.as_chunks::<2>().0) {
-                    let left = pixels[0].wrapping_add(key[0]).wrapping_add(salt);
-                    let right = pixels[1].wrapping_add(key[1]).wrapping_add(salt);
-                    sum = sum.wrapping_add(u64::from(left) * u64::from(right));
-                }
-                sum
-            };
-            a = a.rotate_left(7) ^ sum(first, line[0]);
-            b = b.rotate_left(9) ^ sum(second, line[1]);
+            let key = |moved: usize| self.0.get(row * TILE + moved..).and_then(|key| key.first_chunk::<TILE>());
+            let (Some(key), Some(moved)) = (key(0), key(MOVED)) else { return 0 };
+            first = first.wrapping_add(sum(pixels, key));
+            second = second.wrapping_add(sum(pixels, moved));
         }
-        (a ^ a >> 29).wrapping_mul(0x9fb2_1c65_1e98_df25) ^ b ^ b >> 32
+        u128::from(first) << 64 | u128::from(second)
     }
 }
 
-/// Names are spread already.
+/// NH of a line.
+#[inline(always)]
+fn sum(pixels: &[u32; TILE], key: &[u32; TILE]) -> u64 {
+    let pairs = pixels.as_chunks::<2>().0.iter().zip(key.as_chunks::<2>().0);
+    pairs.fold(0, |sum: u64, (pixels, key)| {
+        let (left, right) = (pixels[0].wrapping_add(key[0]), pixels[1].wrapping_add(key[1]));
+        sum.wrapping_add(u64::from(left) * u64::from(right))
+    })
+}
+
+/// Names are spread already, but for the lowest bits of products.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct AsItIs(u64);
 
@@ -85,16 +97,17 @@ impl Hasher for AsItIs {
 
     fn write(&mut self, _: &[u8]) {}
 
-    fn write_u64(&mut self, name: u64) {
-        self.0 = name;
+    fn write_u128(&mut self, name: u128) {
+        let (first, second) = ((name >> 64) as u64, name as u64);
+        self.0 = (first ^ second.rotate_left(32)).wrapping_mul(0x9fb2_1c65_1e98_df25);
     }
 }
 
 /// The encoder's half: names.
 #[derive(Debug, Clone)]
 pub(super) struct Names {
-    slots: Vec<u64>,
-    places: HashMap<u64, u32, BuildHasherDefault<AsItIs>>,
+    slots: Vec<Name>,
+    places: HashMap<Name, u32, BuildHasherDefault<AsItIs>>,
     capacity: usize,
     next: usize,
 }
@@ -104,12 +117,12 @@ impl Names {
         Self { slots: Vec::new(), places: HashMap::default(), capacity, next: 0 }
     }
 
-    pub(super) fn find(&self, name: u64) -> Option<u32> {
+    pub(super) fn find(&self, name: Name) -> Option<u32> {
         self.places.get(&name).copied()
     }
 
     /// Remember a tile in the next slot; whatever was there is forgotten.
-    pub(super) fn insert(&mut self, name: u64) {
+    pub(super) fn insert(&mut self, name: Name) {
         let slot = self.next;
         self.next = (self.next + 1) % self.capacity;
         match self.slots.get_mut(slot) {
