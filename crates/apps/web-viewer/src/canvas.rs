@@ -25,7 +25,16 @@ impl Canvas {
     pub(crate) fn new(canvas: OffscreenCanvas) -> Result<Self, JsValue> {
         let context = canvas.get_context("2d")?.ok_or_else(|| JsValue::from_str("this browser draws no pictures"))?;
         let context = context.unchecked_into();
-        Ok(Self { canvas, context, decoder: None, overlay: Overlay::default(), rests: false, rgba: Vec::new(), display: 0, told: None })
+        Ok(Self {
+            canvas,
+            context,
+            decoder: None,
+            overlay: Overlay::default(),
+            rests: false,
+            rgba: Vec::new(),
+            display: 0,
+            told: None,
+        })
     }
 
     /// The display that is shown.

@@ -167,7 +167,14 @@ impl<C: Coder> Streams<C> {
     /// No streams; ids count up from `first_id`.
     #[must_use]
     pub fn new(first_id: StreamId, begin: Begin<C>) -> Self {
-        Self { begin, next_id: first_id, streams: BTreeMap::new(), subscribers: BTreeMap::new(), moved: Vec::new(), unsettled: None }
+        Self {
+            begin,
+            next_id: first_id,
+            streams: BTreeMap::new(),
+            subscribers: BTreeMap::new(),
+            moved: Vec::new(),
+            unsettled: None,
+        }
     }
 
     /// The line is gone, and everybody with it; ids begin anew.
@@ -285,10 +292,14 @@ impl<C: Coder> Streams<C> {
             return;
         }
         let alone = self.subscribers.values().filter(|other| other.stream == id).count() == 1;
-        let own = if alone { Some(id) } else { self.branch(id).map(|(own, handover)| {
-            self.move_to(viewer, own, handover);
-            own
-        }) };
+        let own = if alone {
+            Some(id)
+        } else {
+            self.branch(id).map(|(own, handover)| {
+                self.move_to(viewer, own, handover);
+                own
+            })
+        };
         if let Some(stream) = own.and_then(|own| self.streams.get_mut(&own)) {
             stream.quality = quality;
             stream.coder.prefer(quality);

@@ -84,9 +84,8 @@ impl Ours {
         let whole = picture.size().rect();
         let exact = self.overlay.region().map_or_else(|| vec![whole], |region| whole.without(region));
         exact.iter().any(|rect| {
-            (rect.y..rect.y + rect.height).any(|y| {
-                self.decoder.picture().row(rect.x, y, rect.width) != picture.row(rect.x, y, rect.width)
-            })
+            (rect.y..rect.y + rect.height)
+                .any(|y| self.decoder.picture().row(rect.x, y, rect.width) != picture.row(rect.x, y, rect.width))
         })
     }
 

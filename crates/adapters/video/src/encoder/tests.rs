@@ -127,7 +127,11 @@ fn an_independent_decoder_sees_the_right_colours() {
         .expect("ffprobe, from Debian's ffmpeg");
     let said = String::from_utf8_lossy(&probe.stdout);
     for line in ["has_b_frames=0", "color_space=bt709", "color_range=tv", "color_primaries=bt709", "nb_read_frames=4"] {
-        assert!(said.lines().any(|other| other == line), "{line} is not in {said}{}", String::from_utf8_lossy(&probe.stderr));
+        assert!(
+            said.lines().any(|other| other == line),
+            "{line} is not in {said}{}",
+            String::from_utf8_lossy(&probe.stderr)
+        );
     }
     let raw = Command::new("ffmpeg")
         .args(["-v", "error", "-i"])
@@ -144,7 +148,10 @@ fn an_independent_decoder_sees_the_right_colours() {
         let (x, y) = (at * 40 + 20, 100);
         let half = y / 2 * 160 + x / 2;
         let got = [luma[y * 320 + x], blue[half], red[half]];
-        assert!(got.iter().zip(wanted).all(|(got, wanted)| got.abs_diff(*wanted) <= 2), "{rgb:?}: {got:?} for {wanted:?}");
+        assert!(
+            got.iter().zip(wanted).all(|(got, wanted)| got.abs_diff(*wanted) <= 2),
+            "{rgb:?}: {got:?} for {wanted:?}"
+        );
     }
     // And back: our own decoder's pixels.
     let unit = openh264().unwrap().encode(&picture, SIZE.rect(), ROOM, true).unwrap();

@@ -65,10 +65,7 @@ impl Capture {
             screen,
             link,
             layout,
-            streams: Streams::new(
-                STREAM_BIT | 1,
-                screen_coders(MEMORY / TILE_BYTES, TileKey::new(&seed), openh264),
-            ),
+            streams: Streams::new(STREAM_BIT | 1, screen_coders(MEMORY / TILE_BYTES, TileKey::new(&seed), openh264)),
             wishes: Wishes::default(),
             seen: BTreeMap::new(),
             pixels: Vec::new(),

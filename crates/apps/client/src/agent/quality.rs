@@ -107,7 +107,10 @@ mod tests {
                 Quality { video: VideoUse::Whole, frames_per_second: FEW, frame_bytes: LITTLE },
             ),
             (settings(QualityCustom, 10, 800), Quality { frames_per_second: 10, frame_bytes: 10_000, ..regions }),
-            (settings(QualityCustom, u32::MAX, u32::MAX), Quality { frames_per_second: 60, frame_bytes: 8_947_848, ..regions }),
+            (
+                settings(QualityCustom, u32::MAX, u32::MAX),
+                Quality { frames_per_second: 60, frame_bytes: 8_947_848, ..regions },
+            ),
         ] {
             let mut wishes = Wishes::default();
             wishes.introduce(3, &[VideoCodec::Tiles.into(), VideoCodec::H264.into()]);

@@ -190,7 +190,11 @@ fn frames_are_as_large_as_there_is_room() {
         loop {
             let room = streams.subscribers[&1].pacer.room();
             let Some(frame) = send(&mut streams, now) else { break };
-            assert!(frame.coded.bytes.len() <= room.max(tile_bytes), "{} bytes, room for {room}", frame.coded.bytes.len());
+            assert!(
+                frame.coded.bytes.len() <= room.max(tile_bytes),
+                "{} bytes, room for {room}",
+                frame.coded.bytes.len()
+            );
             assert_eq!(frame.keyframe, frames == 0);
             frames += 1;
             now += MS * 100;

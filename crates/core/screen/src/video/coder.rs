@@ -58,7 +58,18 @@ impl<V: VideoEncoder> ScreenCoder<V> {
     #[must_use]
     pub fn new(tiles: Encoder, make: MakeVideo<V>, quality: Quality) -> Self {
         let motion = Motion::new(tiles.shown().size());
-        Self { tiles, motion, film: None, look: None, make, quality, failed: false, begun: false, room: 0, after: After::Nothing }
+        Self {
+            tiles,
+            motion,
+            film: None,
+            look: None,
+            make,
+            quality,
+            failed: false,
+            begun: false,
+            room: 0,
+            after: After::Nothing,
+        }
     }
 
     /// What its viewers show where no video lies.

@@ -149,9 +149,7 @@ impl<V: VideoEncoder> Film<V> {
             let new = picture.row(part.x, y, part.width);
             let Some(old) = self.inside.get_mut(start..start + new.len()) else { continue };
             if old != new {
-                for (column, (old, new)) in
-                    (part.x / TILE..).zip(tiles_of(part.x, old, new))
-                {
+                for (column, (old, new)) in (part.x / TILE..).zip(tiles_of(part.x, old, new)) {
                     if old != new {
                         old.copy_from_slice(new);
                         any = true;

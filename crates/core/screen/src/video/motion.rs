@@ -72,8 +72,7 @@ impl Motion {
         let (count, tiles) = best?;
         let large = count >= FEW && tiles.width >= SHORT && tiles.height >= SHORT;
         let dense = count * 100 >= tiles.area() * DENSE;
-        (large && dense)
-            .then(|| Rect::new(tiles.x * TILE, tiles.y * TILE, tiles.width * TILE, tiles.height * TILE))
+        (large && dense).then(|| Rect::new(tiles.x * TILE, tiles.y * TILE, tiles.width * TILE, tiles.height * TILE))
     }
 
     /// How many tiles belong to this one, and what holds them, in tiles.

@@ -198,7 +198,9 @@ fn text_beside_a_film_is_exact_and_neither_waits_for_the_other() {
         session.now += MS * 33;
         session.play(region);
         // One pixel beside it, in the same tiles.
-        session.paint(Rect::new(421, 70, 60, 150), |x, y| u32::from((x / 8 * 7 + y / 8 * 13 + frame) % 5 == 0) * 0x00ff_ffff);
+        session.paint(Rect::new(421, 70, 60, 150), |x, y| {
+            u32::from((x / 8 * 7 + y / 8 * 13 + frame) % 5 == 0) * 0x00ff_ffff
+        });
         session.drain();
         assert_eq!(session.differs(region).1, 0, "frame {frame}, video at {:?}", session.overlay.region());
     }
