@@ -46,7 +46,6 @@ impl std::fmt::Debug for OpenH264 {
 
 /// One for a stream.
 #[must_use]
-#[expect(clippy::unnecessary_wraps, reason = "other machines' encoders may be missing")]
 pub fn openh264() -> Option<OpenH264> {
     Some(OpenH264::default())
 }

@@ -33,7 +33,7 @@ impl Coder for Fake {
             }
         }
         let bytes = vec![0; taken.min(most) * self.tile_bytes];
-        (taken > 0).then(|| (Coded { bytes, kind: Kind::Tiles { rests: false }, region: None }, deferred))
+        (taken > 0).then_some((Coded { bytes, kind: Kind::Tiles { rests: false }, region: None }, deferred))
     }
 
     fn settle(&mut self, (): &()) {}

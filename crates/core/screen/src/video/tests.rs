@@ -27,7 +27,6 @@ impl VideoEncoder for Rough {
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "that is what makes an encoder")]
 fn rough() -> Option<Rough> {
     Some(Rough)
 }
@@ -73,7 +72,7 @@ impl<V: VideoEncoder> Session<V> {
             noise: 1,
             kinds: Vec::new(),
         };
-        session.paint(SIZE.rect(), |x, y| x / 8 * 0x0001_0203 ^ y / 24 * 0x0003_0101);
+        session.paint(SIZE.rect(), |x, y| (x / 8 * 0x0001_0203) ^ (y / 24 * 0x0003_0101));
         session.send(ROOM);
         session
     }
@@ -280,7 +279,7 @@ fn the_whole_screen_as_video() {
     assert!(matches!(session.kinds.as_slice(), [Kind::Tiles { .. }]), "a picture to begin with");
     for frame in 0..10 {
         session.now += MS * 40;
-        session.paint(Rect::new(10, 10, 100, 20), |x, y| x * 77 ^ y * frame);
+        session.paint(Rect::new(10, 10, 100, 20), |x, y| (x * 77) ^ (y * frame));
         session.drain();
         assert!(matches!(session.kinds.last(), Some(Kind::Video { .. })), "{frame}");
     }
@@ -329,7 +328,7 @@ proptest! {
             for frame in 0..frames {
                 session.now += MS * u32::try_from(apart).unwrap();
                 session.play(Rect::new(x, y, width, height));
-                session.paint(Rect::new(x + 3, 300, 200, 40), |a, b| a * 31 ^ b * (frame as u32 + 7));
+                session.paint(Rect::new(x + 3, 300, 200, 40), |a, b| (a * 31) ^ (b * (frame as u32 + 7)));
                 session.send(room);
                 if leaves && frame == 7 {
                     session.coder = session.coder.branch();

@@ -109,7 +109,8 @@ fn read(bits: &mut Bits) -> Option<Option<Sequence>> {
         }
         1 => {
             bits.bit()?;
-            (bits.golomb()?, bits.golomb()?);
+            bits.golomb()?;
+            bits.golomb()?;
             let count = bits.golomb()?;
             for _ in 0..count.min(255) {
                 bits.golomb()?;
@@ -152,7 +153,8 @@ fn usability(bits: &mut Bits) -> Option<Usability> {
         }
     }
     if bits.bit()? {
-        (bits.golomb()?, bits.golomb()?);
+        bits.golomb()?;
+        bits.golomb()?;
     }
     if bits.bit()? {
         bits.skip(65)?;
@@ -180,7 +182,8 @@ fn hypothetical(bits: &mut Bits) -> Option<bool> {
     let count = bits.golomb()?.min(31) + 1;
     bits.skip(8)?;
     for _ in 0..count {
-        (bits.golomb()?, bits.golomb()?);
+        bits.golomb()?;
+        bits.golomb()?;
         bits.bit()?;
     }
     bits.skip(20)?;
