@@ -40,6 +40,10 @@ pub(crate) fn units(data: &[u8]) {
 struct Rough;
 
 impl VideoEncoder for Rough {
+    fn takes(_: Rect) -> bool {
+        true
+    }
+
     fn encode(&mut self, picture: &Canvas, region: Rect, _: usize, _: bool) -> Option<Vec<u8>> {
         let rows = (region.y..region.y + region.height).flat_map(|y| picture.row(region.x, y, region.width));
         Some(rows.flat_map(|pixel| (pixel & 0x00f0_f0f0).to_le_bytes()).collect())

@@ -21,6 +21,7 @@ interface Owner {
 
 /** A decoder that says nothing for so long is stuck. */
 const SILENCE = 2_000;
+const MINUTE = 60_000;
 /** A grey picture of 64 by 64 pixels (baseline, no reordering), to try a decoder with. */
 const TRIAL = "000000016742c0148c684249a80808083c2211a80000000168ce3c800000000165b8000409e4e4e4e4ebaebaebaebaebaebaf0";
 const TRIAL_CODEC = "avc1.42C014";
@@ -64,6 +65,8 @@ export class Film {
   #timer = 0;
   /** The first decoder has failed; this one is the browser's own. */
   #software = false;
+  /** When one failed last, of `performance.now()`. */
+  #failed = -Infinity;
   #owner: Owner;
   #context: OffscreenCanvasRenderingContext2D;
 
@@ -134,7 +137,9 @@ export class Film {
   }
 
   #fail() {
-    const forGood = this.#software;
+    // Again within a minute, in software: it does not work here.
+    const forGood = this.#software && performance.now() - this.#failed < MINUTE;
+    this.#failed = performance.now();
     this.#software = true;
     this.close();
     this.#owner.film_failed(forGood);

@@ -43,9 +43,10 @@ function close() {
   scope.clearInterval(timer);
   film?.close();
   film = null;
-  viewer?.close();
-  viewer?.free();
+  const before = viewer;
   viewer = null;
+  before?.close();
+  before?.free();
 }
 
 function carryOut(command: Command) {

@@ -19,9 +19,9 @@ const RATE: usize = 30;
 const FINEST: u8 = 22;
 /// No picture is coarser: below, nothing can be made out.
 const COARSEST: u8 = 44;
-/// Bytes of a picture, whatever room there is: what a megabit carries at the
-/// usual rate, and ten times what the finest take.
-const FRAME_BYTES: (usize, usize) = (1_500, 400_000);
+/// Bytes of a picture, whatever room there is: what a tenth of a megabit carries
+/// at the usual rate, and ten times what the finest take.
+const FRAME_BYTES: (usize, usize) = (400, 400_000);
 /// Edges that the encoder takes, the longer one and the shorter one at most.
 const EDGES: (u32, u32, u32) = (16, 3840, 2160);
 
@@ -51,9 +51,13 @@ pub fn openh264() -> Option<OpenH264> {
 }
 
 impl VideoEncoder for OpenH264 {
-    fn encode(&mut self, picture: &Canvas, region: Rect, room: usize, fresh: bool) -> Option<Vec<u8>> {
+    fn takes(region: Rect) -> bool {
         let (longer, shorter) = (region.width.max(region.height), region.width.min(region.height));
-        if shorter < EDGES.0 || longer > EDGES.1 || shorter > EDGES.2 {
+        shorter >= EDGES.0 && longer <= EDGES.1 && shorter <= EDGES.2
+    }
+
+    fn encode(&mut self, picture: &Canvas, region: Rect, room: usize, fresh: bool) -> Option<Vec<u8>> {
+        if !Self::takes(region) {
             tracing::info!(?region, "a region that no video is made of");
             return None;
         }

@@ -54,6 +54,8 @@ struct Inner {
     latency: Latency,
     socket: Option<Socket>,
     listener: Function,
+    /// What the page is told once nothing here is in use: it may answer at once.
+    reports: Vec<JsValue>,
     goodbye: bool,
     /// When the hand did what is sent next.
     hand: Option<Duration>,
@@ -93,6 +95,7 @@ impl Viewer {
             latency: Latency::default(),
             socket: None,
             listener,
+            reports: Vec::new(),
             goodbye: false,
             hand: None,
             drawn: 0,
@@ -109,9 +112,13 @@ impl Viewer {
             move || opened.borrow_mut().send(&hello),
             move |message| {
                 heard.borrow_mut().received(message);
+                deliver(&heard);
                 await_presentation(&heard);
             },
-            move |code| closed.borrow_mut().closed(code),
+            move |code| {
+                closed.borrow_mut().closed(code);
+                deliver(&closed);
+            },
         )?;
         inner.borrow_mut().socket = Some(socket);
         Ok(Viewer(inner))
@@ -131,6 +138,8 @@ impl Viewer {
             inner.send(&again);
         }
         inner.statistics();
+        drop(inner);
+        deliver(&self.0);
         alive
     }
 
@@ -260,6 +269,18 @@ impl Viewer {
     }
 }
 
+/// Tell the page what there is to tell.
+fn deliver(viewer: &Rc<RefCell<Inner>>) {
+    let (listener, reports) = {
+        let mut inner = viewer.borrow_mut();
+        (inner.listener.clone(), std::mem::take(&mut inner.reports))
+    };
+    for report in reports {
+        // What the page does with it is the page's affair.
+        let _: Result<JsValue, JsValue> = listener.call1(&JsValue::NULL, &report);
+    }
+}
+
 /// A picture is seen when the browser has presented it: with the next frame
 /// that it paints.
 fn await_presentation(viewer: &Rc<RefCell<Inner>>) {
@@ -296,9 +317,8 @@ impl Inner {
         seq
     }
 
-    fn tell(&self, report: &JsValue) {
-        // What the page does with it is the page's affair.
-        let _: Result<JsValue, JsValue> = self.listener.call1(&JsValue::NULL, report);
+    fn tell(&mut self, report: JsValue) {
+        self.reports.push(report);
     }
 
     fn received(&mut self, message: Bytes) {
@@ -306,7 +326,7 @@ impl Inner {
         let events = match self.session.received(message, now()) {
             Ok(events) => events,
             Err(error) => {
-                self.tell(&report::broken(&error.to_string()));
+                self.tell(report::broken(&error.to_string()));
                 return;
             }
         };
@@ -315,12 +335,12 @@ impl Inner {
                 Event::Send(bytes) => self.send(&bytes),
                 Event::Told(body) => {
                     if let Some(report) = report::body(&body) {
-                        self.tell(&report);
+                        self.tell(report);
                     }
                 }
                 Event::Goodbye(goodbye) => {
                     self.goodbye = true;
-                    self.tell(&report::goodbye(&goodbye));
+                    self.tell(report::goodbye(&goodbye));
                 }
                 Event::Frame(frame) => self.show(&frame),
             }
@@ -341,10 +361,14 @@ impl Inner {
                 self.frames += 1;
                 self.decoded += ended - begun;
                 let micros = u32::try_from((ended - begun).as_micros()).unwrap_or(u32::MAX);
-                self.send(&self.session.shown(frame, micros, 0, 0));
+                // What came before it is to be acknowledged before it.
+                let shown = self.session.shown(frame, micros, 0, 0);
+                if let Some(shown) = self.film.hold(shown) {
+                    self.send(&shown);
+                }
                 self.drawn = self.drawn.max(frame.input_seq);
                 if let Some((width, height)) = resized {
-                    self.tell(&report::size(frame.display_id, width, height));
+                    self.tell(report::size(frame.display_id, width, height));
                 }
             }
             Err(()) => {
@@ -362,21 +386,24 @@ impl Inner {
             Some(report::film(id, region, frame.video_fresh, codec, &frame.payload))
         });
         if let Some(film) = pushed {
-            self.tell(&film);
+            self.tell(film);
         } else {
-            self.film.clear();
-            let refresh = self.session.broken();
-            self.send(&refresh);
+            let hopeless = self.film.give_up();
+            let again = if hopeless { self.session.without_video() } else { self.session.broken() };
+            self.send(&again);
         }
     }
 
     fn film_decoded(&mut self, id: u32) -> bool {
-        let Some(Decoding { region, frame, begun, .. }) = self.film.decoded(id) else { return false };
+        let Some(Decoding { region, frame, begun, after, .. }) = self.film.decoded(id) else { return false };
         let took = now() - begun;
         self.frames += 1;
         self.decoded += took;
         let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
         self.send(&self.session.shown(&frame, micros, 0, 0));
+        if let Some(after) = after {
+            self.send(&after);
+        }
         self.drawn = self.drawn.max(frame.input_seq);
         self.canvas.shows_film(region)
     }
@@ -386,7 +413,7 @@ impl Inner {
         let each = |sum: Duration| (self.frames > 0).then(|| sum / self.frames);
         let (encoded, decoded) = (each(self.encoded), each(self.decoded));
         let times = [self.latency.median(now()), encoded, decoded, Some(silence)];
-        self.tell(&report::statistics(self.frames, self.bytes, times, self.canvas.region()));
+        self.tell(report::statistics(self.frames, self.bytes, times, self.canvas.region()));
         (self.encoded, self.decoded) = (Duration::ZERO, Duration::ZERO);
         self.frames = 0;
         self.bytes = 0.0;
@@ -394,6 +421,6 @@ impl Inner {
 
     fn closed(&mut self, code: u16) {
         self.socket = None;
-        self.tell(&report::closed(code, self.goodbye));
+        self.tell(report::closed(code, self.goodbye));
     }
 }

@@ -89,9 +89,11 @@ impl Pacer {
         self.in_flight.push_back(InFlight { frame, bytes, flying: self.bytes, sent_at: now });
     }
 
-    /// A frame was shown: it and everything before it has arrived. What was
+    /// A frame was shown: it and everything before it has arrived. Decoding, which
+    /// took so long, is no part of the way; whoever tells too much holds up
+    /// itself. What was
     /// never sent, or was acknowledged before, changes nothing.
-    pub fn acknowledged(&mut self, frame: (u32, u32, u32), now: Duration) {
+    pub fn acknowledged(&mut self, frame: (u32, u32, u32), decode: Duration, now: Duration) {
         let Some(index) = self.in_flight.iter().position(|sent| sent.frame == frame) else { return };
         let used = self.bytes >= self.window / 2;
         let (mut arrived, mut flying) = (0, 0);
@@ -101,6 +103,7 @@ impl Pacer {
             flying = sent.flying;
             round_trip = now.saturating_sub(sent.sent_at);
         }
+        let round_trip = round_trip.saturating_sub(decode);
         self.bytes -= arrived.min(self.bytes);
         let minimum = self.shortest(round_trip, used, now);
         let wanted = minimum + TOLERATED + minimum / 4;
@@ -174,13 +177,13 @@ mod tests {
         let mut pacer = Pacer::default();
         for number in 0..20 {
             pacer.sent((1, 1, number), 50_000, MS * number * 100);
-            pacer.acknowledged((1, 1, number), MS * number * 100 + MS * 20);
+            pacer.acknowledged((1, 1, number), Duration::ZERO, MS * number * 100 + MS * 20);
         }
         let grown = pacer.window();
         assert!(grown > FIRST);
         for number in 20..60 {
             pacer.sent((1, 1, number), 50_000, MS * number * 100);
-            pacer.acknowledged((1, 1, number), MS * number * 100 + MS * 90);
+            pacer.acknowledged((1, 1, number), Duration::ZERO, MS * number * 100 + MS * 90);
         }
         assert!(pacer.window() < grown / 2, "{}", pacer.window());
     }
@@ -195,7 +198,7 @@ mod tests {
             now += MS;
             while let Some((frame, sent, _)) = flying.pop_front_if(|(_, _, due)| *due <= now) {
                 took = now - sent;
-                pacer.acknowledged((1, 1, frame), now);
+                pacer.acknowledged((1, 1, frame), Duration::ZERO, now);
             }
             while pacer.may_send() {
                 let bytes = pacer.room().max(1000);
@@ -231,7 +234,7 @@ mod tests {
                 pacer.sent((1, 1, number), bytes, now);
                 let took = delay + Duration::from_secs(1) * u32::try_from(bytes).unwrap() / rate;
                 // What is nearly there is of no use to the window.
-                pacer.acknowledged((1, 1, number), now + took);
+                pacer.acknowledged((1, 1, number), Duration::ZERO, now + took);
                 number += 1;
             }
             while pacer.may_send() {
@@ -247,10 +250,10 @@ mod tests {
     fn one_far_too_long_round_trip_is_enough() {
         let mut pacer = Pacer { window: 1 << 20, ..Pacer::default() };
         pacer.sent((1, 1, 0), 60, MS);
-        pacer.acknowledged((1, 1, 0), MS * 201);
+        pacer.acknowledged((1, 1, 0), Duration::ZERO, MS * 201);
         // Half a megabyte on a megabit: more than four seconds.
         pacer.sent((1, 1, 1), 500_000, MS * 300);
-        pacer.acknowledged((1, 1, 1), MS * 4500);
+        pacer.acknowledged((1, 1, 1), Duration::ZERO, MS * 4500);
         assert!((25_000..50_000).contains(&pacer.window()), "{}", pacer.window());
     }
 
@@ -260,7 +263,7 @@ mod tests {
         let mut number = 0;
         let mut round = |sent: Duration, took: Duration| {
             pacer.sent((1, 1, number), 60_000, sent);
-            pacer.acknowledged((1, 1, number), sent + took);
+            pacer.acknowledged((1, 1, number), Duration::ZERO, sent + took);
             number += 1;
             pacer.window()
         };
@@ -293,7 +296,7 @@ mod tests {
                         next += 1;
                     }
                 } else {
-                    pacer.acknowledged((1, 1, number), now);
+                    pacer.acknowledged((1, 1, number), Duration::ZERO, now);
                 }
                 prop_assert!(pacer.in_flight.len() <= MOST_FRAMES);
                 prop_assert_eq!(pacer.bytes, pacer.in_flight.iter().map(|sent| sent.bytes).sum::<usize>());

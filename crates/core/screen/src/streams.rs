@@ -286,11 +286,14 @@ impl<C: Coder> Streams<C> {
     }
 
     /// How a viewer wants its pictures from now on. Others go on as before.
-    pub fn prefer(&mut self, viewer: ViewerId, quality: Quality) {
-        let Some(id) = self.subscribers.get(&viewer).map(|subscriber| subscriber.stream) else { return };
+    pub fn prefer(&mut self, viewer: ViewerId, quality: Quality, now: Duration) {
+        let Some(subscriber) = self.subscribers.get_mut(&viewer) else { return };
+        let id = subscriber.stream;
         if self.streams.get(&id).is_none_or(|stream| stream.quality == quality) {
             return;
         }
+        // Whoever changes its mind again and again makes nobody forget.
+        subscriber.behind = now;
         let alone = self.subscribers.values().filter(|other| other.stream == id).count() == 1;
         let own = if alone {
             Some(id)
@@ -310,7 +313,9 @@ impl<C: Coder> Streams<C> {
     /// nothing is, or nobody could be sent it.
     #[must_use]
     pub fn due(&self) -> Option<Duration> {
-        let may_send = |id: &StreamId| self.has_credit(*id);
+        // One who could is enough: the others are parted from it then.
+        let may_send =
+            |id: &StreamId| self.subscribers.values().any(|other| other.stream == *id && other.pacer.may_send());
         self.streams.iter().filter(|(id, _)| may_send(id)).filter_map(|(_, stream)| stream.coder.due()).min()
     }
 
@@ -330,10 +335,10 @@ impl<C: Coder> Streams<C> {
         }
     }
 
-    /// A viewer has shown a frame.
-    pub fn acknowledged(&mut self, viewer: ViewerId, frame: (StreamId, u32, u32), now: Duration) {
+    /// A viewer has shown a frame, which it took so long to decode.
+    pub fn acknowledged(&mut self, viewer: ViewerId, frame: (StreamId, u32, u32), decode: Duration, now: Duration) {
         if let Some(subscriber) = self.subscribers.get_mut(&viewer) {
-            subscriber.pacer.acknowledged(frame, now);
+            subscriber.pacer.acknowledged(frame, decode, now);
         }
     }
 
@@ -354,10 +359,15 @@ impl<C: Coder> Streams<C> {
     /// The next frame that may be sent; it counts as sent. `picture` gives a
     /// display's, where it is known. To be called until there is none before any
     /// picture changes: what the last frame leaves to be done is done then.
-    pub fn next_frame<'a>(&mut self, picture: impl Fn(u32) -> Option<&'a C::Picture>, now: Duration) -> Option<Frame>
+    pub fn next_frame<'a>(
+        &mut self,
+        picture: impl Fn(u32) -> Option<&'a C::Picture>,
+        clock: impl Fn() -> Duration,
+    ) -> Option<Frame>
     where
         C::Picture: 'a,
     {
+        let now = clock();
         if let Some(stream) = self.unsettled.take().and_then(|id| self.streams.get_mut(&id))
             && let Some(picture) = picture(stream.display)
         {
@@ -366,14 +376,14 @@ impl<C: Coder> Streams<C> {
         self.part_from_the_slow(now);
         self.join_those_who_keep_up(now);
         let ids: Vec<StreamId> = self.streams.keys().copied().collect();
-        ids.into_iter().find_map(|id| self.frame_of(id, &picture, now))
+        ids.into_iter().find_map(|id| self.frame_of(id, &picture, &clock))
     }
 
     fn frame_of<'a>(
         &mut self,
         id: StreamId,
         picture: &impl Fn(u32) -> Option<&'a C::Picture>,
-        now: Duration,
+        clock: &impl Fn() -> Duration,
     ) -> Option<Frame>
     where
         C::Picture: 'a,
@@ -381,6 +391,7 @@ impl<C: Coder> Streams<C> {
         if !self.has_credit(id) {
             return None;
         }
+        let now = clock();
         let rooms = self.subscribers.values().filter(|other| other.stream == id).map(|other| other.pacer.room());
         let room = rooms.min()?.min(MOST_BYTES);
         let stream = self.streams.get_mut(&id).filter(|stream| stream.waits(now))?;
@@ -407,6 +418,8 @@ impl<C: Coder> Streams<C> {
             coded,
         };
         stream.next_frame += 1;
+        // What encoding takes is no part of the way.
+        let now = clock();
         for subscriber in self.subscribers.values_mut().filter(|other| other.stream == id) {
             subscriber.pacer.sent((id, frame.epoch, frame.frame_number), frame.coded.bytes.len(), now);
         }

@@ -174,7 +174,8 @@ impl Thread {
         let poll = self.screen.poll_period().map(|_| self.look_at.saturating_sub(now));
         let retry = self.retry_at.map(|at| at.saturating_sub(now));
         let pointer = self.looked_late.then(|| self.pointer.due().saturating_sub(now));
-        let frame = self.streams.due().map(|at| at.saturating_sub(now));
+        // While nothing can be read nothing is sent either.
+        let frame = self.streams.due().filter(|_| retry.is_none()).map(|at| at.saturating_sub(now));
         [poll, retry, pointer, frame].into_iter().flatten().min().map(|wait| wait.max(SHORTEST))
     }
 
@@ -194,19 +195,19 @@ impl Thread {
             }
             Work::Prefer { viewer, settings } => {
                 self.wishes.ask(viewer, settings);
-                self.streams.prefer(viewer, self.wishes.of(viewer));
+                self.streams.prefer(viewer, self.wishes.of(viewer), now);
             }
             Work::Stop { viewer } => {
                 self.chosen.remove(&viewer);
                 self.wishes.forget(viewer);
                 self.streams.unsubscribe(viewer);
             }
-            Work::Acknowledged { viewer, frame } => self.streams.acknowledged(viewer, frame, now),
+            Work::Acknowledged { viewer, frame, decode } => self.streams.acknowledged(viewer, frame, decode, now),
             Work::Refresh { viewer, without_video } => {
                 if without_video {
                     tracing::info!(viewer, "this viewer's video decoder does not work");
                     self.wishes.without_video(viewer);
-                    self.streams.prefer(viewer, self.wishes.of(viewer));
+                    self.streams.prefer(viewer, self.wishes.of(viewer), now);
                 }
                 if let Some(size) = self.streams.of_viewer(viewer).and_then(|(_, _, display)| self.layout.size(display))
                 {
@@ -215,7 +216,6 @@ impl Thread {
             }
             Work::Disconnected => {
                 self.streams.clear(STREAM_BIT | 1);
-                self.wishes.clear();
             }
         }
         if self.streams.is_empty() {
@@ -232,6 +232,7 @@ impl Thread {
         let Some(chosen) = self.layout.choose(wanted) else { return };
         let (display, size) = (chosen.id, chosen.size);
         if !self.streams.subscribe(viewer, display, size, self.wishes.of(viewer), now) {
+            self.wishes.forget(viewer);
             let obstacle = "Too many people are watching this computer already.".to_owned();
             self.link.send(viewer, SessionResponse { obstacle, ..Default::default() });
             return;
@@ -440,7 +441,8 @@ impl Thread {
         loop {
             let now = self.now();
             let seen = &self.seen;
-            let frame = self.streams.next_frame(|display| seen.get(&display).map(|seen| &seen.canvas), now);
+            let clock = || self.start.elapsed();
+            let frame = self.streams.next_frame(|display| seen.get(&display).map(|seen| &seen.canvas), clock);
             self.introduce();
             let Some(frame) = frame else { return };
             self.send_frame(frame, now, self.now().saturating_sub(now));

@@ -74,10 +74,6 @@ impl Wishes {
         self.0.remove(&viewer);
     }
 
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
-
     /// How it is to be sent pictures; exactly, where nothing is known of it.
     pub(super) fn of(&self, viewer: u32) -> Quality {
         self.0.get(&viewer).map_or(Quality::EXACT, Wish::quality)

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use gc_protocol::messages::QualitySettings;
 
@@ -24,8 +25,8 @@ pub(super) enum Work {
     Switch { viewer: u32, display: u32 },
     /// A viewer wants nothing more.
     Stop { viewer: u32 },
-    /// A viewer has shown a frame.
-    Acknowledged { viewer: u32, frame: (u32, u32, u32) },
+    /// A viewer has shown a frame, which it took so long to decode.
+    Acknowledged { viewer: u32, frame: (u32, u32, u32), decode: Duration },
     /// A viewer has to begin anew, from now on perhaps without video.
     Refresh { viewer: u32, without_video: bool },
     /// Nobody is there any more.

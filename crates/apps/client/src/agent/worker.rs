@@ -137,7 +137,9 @@ impl Worker {
         let viewer = header.peer;
         match body {
             Body::FrameAck(ack) => {
-                capture.push(Work::Acknowledged { viewer, frame: (ack.stream, ack.epoch, ack.frame_number) });
+                let frame = (ack.stream, ack.epoch, ack.frame_number);
+                let decode = Duration::from_micros(ack.decode_us.into());
+                capture.push(Work::Acknowledged { viewer, frame, decode });
             }
             Body::RefreshRequest(asked) => {
                 capture.push(Work::Refresh { viewer, without_video: asked.without_video });

@@ -67,6 +67,8 @@ pub(crate) struct ViewerLink {
     pub(crate) name: String,
     /// The display that it wanted to see when it came.
     pub(crate) display: u32,
+    /// The codecs that it decodes.
+    pub(crate) decodable: Vec<i32>,
     /// Since when, UTC milliseconds.
     pub(crate) since: i64,
     /// The picture whose acknowledgement is timed.

@@ -64,7 +64,6 @@ const STORE_AGAIN: Duration = Duration::from_secs(5);
 /// A viewer that wants in.
 pub(crate) struct Joining {
     pub(crate) link: ViewerLink,
-    pub(crate) decodable: Vec<i32>,
     pub(crate) address: IpAddr,
     pub(crate) version: u32,
 }
@@ -246,6 +245,7 @@ impl Session {
             return Err(JoinRefusal::Full);
         }
         let (name, display) = (joining.link.name.clone(), joining.link.display);
+        let decodable = joining.link.decodable.clone();
         let (viewer, actions) = machine.join(name.clone(), joining.link.access)?;
         let access = machine.viewers().get(&viewer).map_or(Access::ViewOnly, |viewer| viewer.access);
         let present = machine.viewers().iter().map(|(id, other)| ViewerJoined {
@@ -276,7 +276,7 @@ impl Session {
         });
         self.carry_out(app, &mut machine, actions).await;
         self.with_links(|all| {
-            all.to_agent(start_stream(viewer, display, joining.decodable).into());
+            all.to_agent(start_stream(viewer, display, decodable).into());
         });
         app.audit(NewAudit {
             event: "viewer_joined",
@@ -565,15 +565,15 @@ impl Session {
     fn start_streams(&self, machine: &RelaySession) {
         self.with_links(|all| {
             for viewer in machine.viewers().keys() {
-                let display = all.viewers().get(viewer).map_or(0, |link| link.display);
-                all.to_agent(start_stream(*viewer, display, vec![VideoCodec::Raw.into()]).into());
+                let Some(link) = all.viewers().get(viewer) else { continue };
+                let wanted = start_stream(*viewer, link.display, link.decodable.clone());
+                all.to_agent(wanted.into());
             }
         });
     }
 }
 
-fn start_stream(viewer: u32, display_id: u32, mut decodable: Vec<i32>) -> StartStream {
-    decodable.truncate(8);
+fn start_stream(viewer: u32, display_id: u32, decodable: Vec<i32>) -> StartStream {
     StartStream {
         viewer,
         display_id,

@@ -243,15 +243,23 @@ async fn join(
         credential: claims.credential,
         name: limits::displayable(&user.display_name, limits::NAME),
         display: hello.display_id,
+        decodable: decodable(hello.decodable),
         since: app.clock.wall(),
         awaited: Awaited::default(),
     };
-    let joining = Joining { link, decodable: hello.decodable, address: client.0, version };
+    let joining = Joining { link, address: client.0, version };
     session.join(app, joining).await.map_err(|refusal| match refusal {
         JoinRefusal::ConsentPending => (Ending::NotPermitted, "The person has not accepted yet.".into()),
         JoinRefusal::Ended(reason) => (Ending::SessionEnded, reason.text().into()),
         JoinRefusal::Full => (Ending::Flooding, "As many are watching as this server allows.".into()),
     })
+}
+
+/// What a viewer says that it decodes, as far as that is worth keeping.
+fn decodable(mut told: Vec<i32>) -> Vec<i32> {
+    told.truncate(8);
+    told.shrink_to_fit();
+    told
 }
 
 /// Messages of one kind within a second.

@@ -67,7 +67,7 @@ fn streams() -> Streams<Fake> {
 }
 
 fn send(streams: &mut Streams<Fake>, now: Duration) -> Option<Frame> {
-    streams.next_frame(|_| Some(&()), now)
+    streams.next_frame(|_| Some(&()), || now)
 }
 
 fn touch(streams: &mut Streams<Fake>) {
@@ -87,7 +87,7 @@ fn pass(streams: &mut Streams<Fake>, quick: &[ViewerId], now: Duration) -> BTree
         for viewer in streams.subscribers(plan.stream) {
             *got.entry(viewer).or_default() += 1;
             if quick.contains(&viewer) {
-                streams.acknowledged(viewer, (plan.stream, plan.epoch, plan.frame_number), now + MS);
+                streams.acknowledged(viewer, (plan.stream, plan.epoch, plan.frame_number), Duration::ZERO, now + MS);
             }
         }
     }
@@ -103,7 +103,7 @@ fn a_newcomer_costs_the_others_nothing() {
     assert!(streams.subscribe(2, 0, SIZE, Quality::EXACT, MS * 5000));
     let frame = send(&mut streams, MS * 5000).unwrap();
     assert!(frame.keyframe && frame.stream == 2, "{frame:?}");
-    streams.acknowledged(2, (frame.stream, frame.epoch, frame.frame_number), MS * 5001);
+    streams.acknowledged(2, (frame.stream, frame.epoch, frame.frame_number), Duration::ZERO, MS * 5001);
     pass(&mut streams, &[1, 2], MS * 5001);
     assert_eq!(streams.of_viewer(1), Some(before), "the first one begins nothing anew");
     // Two are left apart: both remember all that they saw.
@@ -199,7 +199,7 @@ fn frames_are_as_large_as_there_is_room() {
             frames += 1;
             now += MS * 100;
             // The line takes it in, slower and slower.
-            streams.acknowledged(1, (frame.stream, frame.epoch, frame.frame_number), now + MS * frames);
+            streams.acknowledged(1, (frame.stream, frame.epoch, frame.frame_number), Duration::ZERO, now + MS * frames);
         }
         assert!(streams.streams[&1].pending.is_empty(), "{tile_bytes}");
     }
@@ -213,7 +213,7 @@ fn huge_displays_come_in_several_frames() {
     let mut frames = 0;
     while let Some(frame) = send(&mut streams, MS) {
         assert!(frame.coded.bytes.len() <= MOST_BYTES);
-        streams.acknowledged(1, (frame.stream, frame.epoch, frame.frame_number), MS);
+        streams.acknowledged(1, (frame.stream, frame.epoch, frame.frame_number), Duration::ZERO, MS);
         frames += 1;
     }
     assert!(frames >= 30, "{frames}");

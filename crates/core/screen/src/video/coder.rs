@@ -112,7 +112,7 @@ impl<V: VideoEncoder> ScreenCoder<V> {
         if tight.is_none() {
             self.look = Some(look);
         }
-        tight
+        tight.filter(|region| V::takes(*region))
     }
 
     fn video(&mut self) -> Option<V> {
@@ -124,7 +124,7 @@ impl<V: VideoEncoder> ScreenCoder<V> {
     /// With video for the whole picture, anything that changes begins it.
     fn begin_whole(&mut self, picture: &Canvas, damage: &Damage, now: Duration) {
         let wanted = self.quality.video == VideoUse::Whole && self.begun && !damage.is_empty();
-        if !wanted || self.film.is_some() || self.failed {
+        if !wanted || !V::takes(self.size().rect()) || self.film.is_some() || self.failed {
             return;
         }
         if let Some(video) = self.video() {
@@ -200,7 +200,7 @@ impl<V: VideoEncoder> ScreenCoder<V> {
     }
 
     /// The region at rest, until all of it is exact.
-    fn refining(&mut self, picture: &Canvas, room: usize) -> Option<(Coded, Damage)> {
+    fn refining(&mut self, picture: &Canvas, room: usize, now: Duration) -> Option<(Coded, Damage)> {
         let film = self.film.as_mut()?;
         let encoded = self.tiles.encode(picture, &film.left, room);
         if encoded.is_some() {
@@ -210,7 +210,9 @@ impl<V: VideoEncoder> ScreenCoder<V> {
         let Encoded { bytes, deferred } = encoded.unwrap_or_else(nothing);
         let exact = deferred.rects().iter().all(|rect| rect.common(film.region).is_none());
         let kind = Kind::Tiles { rests: true };
-        if !exact {
+        // What is given up ends in its time, also where it changes faster than it
+        // can be sent.
+        if !exact && !film.has_ended(now) {
             film.left = deferred;
             return Some((Coded { bytes, kind, region: Some(film.region) }, Damage::new(picture.size())));
         }
@@ -256,7 +258,7 @@ impl<V: VideoEncoder> Coder for ScreenCoder<V> {
             return Some((coded, Damage::new(self.size())));
         }
         match self.film.as_ref().map(|film| film.phase) {
-            Some(Phase::Refining | Phase::Ending) => self.refining(picture, room),
+            Some(Phase::Refining | Phase::Ending) => self.refining(picture, room, now),
             Some(Phase::Resting) => {
                 if let Some(film) = &mut self.film {
                     film.left.clear();

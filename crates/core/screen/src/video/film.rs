@@ -13,6 +13,8 @@ use crate::geometry::Rect;
 const REST: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(250));
 /// What did not change for so long is no video any more.
 const STILL: Duration = Duration::from_millis(800);
+/// What is given up is no region any more after so long.
+const END: Duration = Duration::from_millis(400);
 /// Of a hundred tiles of a region so many have to be alive.
 const ALIVE: usize = 40;
 
@@ -51,6 +53,8 @@ pub(super) struct Film<V> {
     /// The region's pixels as they were looked at last.
     inside: Vec<u32>,
     begun: Duration,
+    /// Since when it is given up.
+    ending: Option<Duration>,
     changed: Duration,
     /// How far apart changes are.
     apart: Duration,
@@ -86,6 +90,7 @@ impl<V: VideoEncoder> Film<V> {
             turn: true,
             inside: vec![u32::MAX; region.area()],
             begun: now,
+            ending: None,
             changed: now,
             apart: REST.0 / 3,
             alive: vec![now; columns as usize * rows as usize],
@@ -107,6 +112,7 @@ impl<V: VideoEncoder> Film<V> {
             turn: self.turn,
             inside: self.inside.clone(),
             begun: self.begun,
+            ending: self.ending,
             changed: self.changed,
             apart: self.apart,
             alive: self.alive.clone(),
@@ -200,6 +206,11 @@ impl<V: VideoEncoder> Film<V> {
         self.phase = phase;
         self.waits = false;
         self.left.mark(self.region);
+    }
+
+    /// Whether it was given up long enough ago.
+    pub(super) fn has_ended(&mut self, now: Duration) -> bool {
+        self.phase == Phase::Ending && now.saturating_sub(*self.ending.get_or_insert(now)) >= END
     }
 
     /// Tiles that the lossless codec may send while video plays.

@@ -19,6 +19,9 @@ use crate::geometry::Rect;
 
 /// What encodes a region as H.264, one access unit (Annex B) for each picture.
 pub trait VideoEncoder {
+    /// Whether regions of this size can be encoded.
+    fn takes(region: Rect) -> bool;
+
     /// Encode what `picture` shows in `region`, which may be of any size.
     /// `fresh`: a decoder can begin with this picture. It should take about so
     /// many bytes at most. `None` where the encoder has failed for good.

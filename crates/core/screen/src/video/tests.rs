@@ -21,6 +21,10 @@ const ROUGH: u32 = 0x00f0_f0f0;
 struct Rough;
 
 impl VideoEncoder for Rough {
+    fn takes(_: Rect) -> bool {
+        true
+    }
+
     fn encode(&mut self, picture: &Canvas, region: Rect, _: usize, _: bool) -> Option<Vec<u8>> {
         let rows = (region.y..region.y + region.height).flat_map(|y| picture.row(region.x, y, region.width));
         Some(rows.flat_map(|pixel| (pixel & ROUGH).to_le_bytes()).collect())
@@ -35,6 +39,10 @@ fn rough() -> Option<Rough> {
 struct Broken(usize);
 
 impl VideoEncoder for Broken {
+    fn takes(_: Rect) -> bool {
+        true
+    }
+
     fn encode(&mut self, picture: &Canvas, region: Rect, room: usize, fresh: bool) -> Option<Vec<u8>> {
         self.0 += 1;
         if self.0 < 3 { Rough.encode(picture, region, room, fresh) } else { None }
@@ -288,6 +296,28 @@ fn the_whole_screen_as_video() {
     session.coder.prefer(Quality::EXACT);
     session.wait(MS * 300);
     assert_eq!(session.overlay.region(), None);
+}
+
+#[test]
+fn another_quality_is_had_soon_although_a_film_plays_on_a_slow_line() {
+    let region = Rect::new(45, 39, 401, 241);
+    let mut session = Session::new(rough, REGIONS);
+    let play = |session: &mut Session<Rough>, frames: u32| {
+        for _ in 0..frames {
+            session.now += MS * 33;
+            session.play(region);
+            session.send(20_000);
+            session.send(20_000);
+        }
+    };
+    play(&mut session, 60);
+    assert_eq!(session.overlay.region(), Some(region));
+    session.coder.prefer(Quality { video: VideoUse::Whole, ..Quality::EXACT });
+    session.kinds.clear();
+    play(&mut session, 30);
+    assert!(session.kinds.contains(&Kind::Video { fresh: true }), "{:?}", session.kinds);
+    session.wait(MS * 500);
+    assert_eq!(session.differs(SIZE.rect()), (0, 0));
 }
 
 #[test]
