@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
 
 use gc_desktop::{Desktop, DesktopError, Prompt};
 use gc_protocol::header::RELAY;
