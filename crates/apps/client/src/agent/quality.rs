@@ -105,7 +105,7 @@ mod tests {
             (settings(QualityCustom, 10, 800), Quality { frames_per_second: 10, frame_bytes: 10_000, ..regions }),
             (
                 settings(QualityCustom, u32::MAX, u32::MAX),
-                Quality { frames_per_second: 60, frame_bytes: 8_947_848, ..regions },
+                Quality { frames_per_second: 60, frame_bytes: 8_947_848_531, ..regions },
             ),
         ] {
             let mut wishes = Wishes::default();

@@ -8,7 +8,7 @@ use super::{Coded, Kind, MakeVideo, Quality, VideoEncoder, VideoUse};
 use crate::codec::{Canvas, Encoded, Encoder, TileKey};
 use crate::damage::Damage;
 use crate::geometry::{Rect, Size};
-use crate::streams::{Begin, Coder};
+use crate::streams::{Begin, Coder, MOST_BYTES};
 
 /// What encodes a display for one stream.
 #[derive(Debug)]
@@ -178,6 +178,7 @@ impl<V: VideoEncoder> ScreenCoder<V> {
     }
 
     fn next_picture(&mut self, picture: &Canvas, room: usize, now: Duration) -> Option<Coded> {
+        let room = room.min(MOST_BYTES);
         self.room = if self.room == 0 { room } else { (self.room * 7 + room) / 8 };
         let most = self.room.min(self.quality.frame_bytes);
         let film = self.film.as_mut()?;
