@@ -7,7 +7,7 @@ use crate::geometry::{Rect, Size};
 
 /// So many photographs in the same place, none later than [`GAP`] after the one
 /// before.
-const ENOUGH: u8 = 6;
+const ENOUGH: u8 = 3;
 const GAP: Duration = Duration::from_millis(250);
 /// Tiles below which video is not worth beginning, and along each edge.
 const FEW: usize = 12;
