@@ -354,6 +354,10 @@ impl Inner {
             self.play(frame, begun);
             return;
         }
+        if frame.keyframe {
+            // Nothing waits for pictures of what was before.
+            self.film.clear();
+        }
         let shown = self.canvas.show(frame);
         let ended = now();
         match shown {

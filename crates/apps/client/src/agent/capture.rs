@@ -204,9 +204,8 @@ impl Thread {
             }
             Work::Acknowledged { viewer, frame, decode } => self.streams.acknowledged(viewer, frame, decode, now),
             Work::Refresh { viewer, without_video } => {
-                if without_video {
+                if without_video && self.wishes.without_video(viewer) {
                     tracing::info!(viewer, "this viewer's video decoder does not work");
-                    self.wishes.without_video(viewer);
                     self.streams.prefer(viewer, self.wishes.of(viewer), now);
                 }
                 if let Some(size) = self.streams.of_viewer(viewer).and_then(|(_, _, display)| self.layout.size(display))

@@ -63,11 +63,9 @@ impl Wishes {
         }
     }
 
-    /// Its decoder does not work.
-    pub(super) fn without_video(&mut self, viewer: u32) {
-        if let Some(wish) = self.0.get_mut(&viewer) {
-            wish.decodes = false;
-        }
+    /// Its decoder does not work; whether that is news.
+    pub(super) fn without_video(&mut self, viewer: u32) -> bool {
+        self.0.get_mut(&viewer).is_some_and(|wish| std::mem::take(&mut wish.decodes))
     }
 
     pub(super) fn forget(&mut self, viewer: u32) {
@@ -112,7 +110,7 @@ mod tests {
             wishes.introduce(3, &[VideoCodec::Tiles.into(), VideoCodec::H264.into()]);
             wishes.ask(3, asked);
             assert_eq!(wishes.of(3), expected, "{asked:?}");
-            wishes.without_video(3);
+            assert!(wishes.without_video(3) && !wishes.without_video(3));
             assert_eq!(wishes.of(3).video, VideoUse::Never);
             assert_eq!(wishes.of(4), Quality::EXACT);
         }
