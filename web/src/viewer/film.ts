@@ -15,6 +15,8 @@ export interface Picture {
 interface Owner {
   /** A picture is decoded: whether it is still to be drawn. */
   film_decoded: (id: number) => boolean;
+  /** It is drawn. */
+  film_drawn: () => void;
   /** Once more from the beginning, or, for good, without video. */
   film_failed: (forGood: boolean) => void;
 }
@@ -128,6 +130,7 @@ export class Film {
     // within a frame count from its visible part.
     const { x, y, width, height } = picture;
     this.#context.drawImage(frame, 0, 0, width, height, x, y, width, height);
+    this.#owner.film_drawn();
   }
 
   /** Something is inside: it has to come out in time. */

@@ -6,6 +6,9 @@ use gc_screen::{Decoder, Rect, Size};
 use wasm_bindgen::{Clamped, JsCast, JsValue};
 use web_sys::{ImageData, OffscreenCanvas, OffscreenCanvasRenderingContext2d};
 
+/// Rectangles that are remembered for pictures that are late.
+const MOST_REFINED: usize = 1 << 14;
+
 #[derive(Debug)]
 pub(crate) struct Canvas {
     canvas: OffscreenCanvas,
@@ -13,8 +16,9 @@ pub(crate) struct Canvas {
     /// None before the first picture.
     decoder: Option<Decoder>,
     overlay: Overlay,
-    /// The video rests: what of it is still being decoded is not drawn any more.
-    rests: bool,
+    /// What was refined since the last picture of the video: it stays over those
+    /// that are still being decoded.
+    refined: Vec<Rect>,
     rgba: Vec<u8>,
     display: u32,
     /// Width, height and display that the page was told last.
@@ -30,7 +34,7 @@ impl Canvas {
             context,
             decoder: None,
             overlay: Overlay::default(),
-            rests: false,
+            refined: Vec::new(),
             rgba: Vec::new(),
             display: 0,
             told: None,
@@ -42,8 +46,9 @@ impl Canvas {
         self.display
     }
 
-    /// Decode and draw a frame; the new size where it has changed.
-    pub(crate) fn show(&mut self, frame: &VideoFrame) -> Result<Option<(u32, u32)>, ()> {
+    /// Decode and draw a frame; the new size where it has changed. `is_decoding`:
+    /// pictures of a video are still to come.
+    pub(crate) fn show(&mut self, frame: &VideoFrame, is_decoding: bool) -> Result<Option<(u32, u32)>, ()> {
         let mut resized = None;
         if frame.keyframe {
             let size = Size::new(frame.width, frame.height);
@@ -70,11 +75,18 @@ impl Canvas {
         let size = decoder.picture().size();
         let changed = if frame.keyframe { vec![size.rect()] } else { decoder.changed() };
         let rects = self.overlay.tiles(region(frame), frame.video_rests, changed, size).map_err(|_| ())?;
-        self.rests = frame.video_rests;
         for rect in &rects {
             self.swizzle(*rect);
         }
         self.draw(&rects).map_err(|_| ())?;
+        match self.overlay.region().filter(|_| frame.video_rests && is_decoding) {
+            Some(video) if self.refined.len() < MOST_REFINED => {
+                self.refined.extend(rects.into_iter().filter_map(|rect| rect.common(video)));
+            }
+            // A decoder that takes so long has nothing to add.
+            Some(video) => self.refined = vec![video],
+            None => self.refined.clear(),
+        }
         // Only now: what failed has to be told with the next one.
         self.told = resized.or(self.told);
         Ok(resized.map(|(width, height, _)| (width, height)))
@@ -85,7 +97,7 @@ impl Canvas {
     pub(crate) fn film(&mut self, frame: &VideoFrame) -> Result<Rect, ()> {
         let region = region(frame).ok_or(())?;
         let rects = self.overlay.tiles(Some(region), false, Vec::new(), self.size()).map_err(|_| ())?;
-        self.rests = false;
+        self.refined.clear();
         for rect in &rects {
             self.swizzle(*rect);
         }
@@ -95,7 +107,13 @@ impl Canvas {
 
     /// Whether a picture of the video in this region is still to be drawn.
     pub(crate) fn shows_film(&self, region: Rect) -> bool {
-        self.overlay.region() == Some(region) && !self.rests
+        self.overlay.region() == Some(region)
+    }
+
+    /// A picture of the video was drawn: what is exact already lies over it.
+    pub(crate) fn film_drawn(&self) {
+        // Where this fails the next frame does, and is told.
+        let _drawn: Result<(), JsValue> = self.draw(&self.refined);
     }
 
     /// The video that lies over the picture.

@@ -64,6 +64,11 @@ impl Film {
         Some((self.next, codec))
     }
 
+    /// Whether pictures are still to come.
+    pub(crate) fn is_decoding(&self) -> bool {
+        !self.decoding.is_empty()
+    }
+
     /// Something else was shown meanwhile: its acknowledgement waits for those of
     /// the pictures before it. It is given back where there are none.
     pub(crate) fn hold(&mut self, shown: Bytes) -> Option<Bytes> {

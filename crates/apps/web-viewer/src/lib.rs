@@ -73,8 +73,8 @@ struct Inner {
 impl Viewer {
     /// Open a session. `listener` is called with an object for everything that
     /// the page should know; each has a `type`. `video`: it decodes what comes as
-    /// `film`, and answers each with [`Self::film_decoded`] or
-    /// [`Self::film_failed`].
+    /// `film`, and answers each with [`Self::film_decoded`] and,
+    /// if so, [`Self::film_drawn`], or with [`Self::film_failed`].
     ///
     /// # Errors
     /// When the browser makes no socket or no drawing context.
@@ -251,6 +251,11 @@ impl Viewer {
         draw
     }
 
+    /// It is drawn.
+    pub fn film_drawn(&self) {
+        self.0.borrow().canvas.film_drawn();
+    }
+
     /// The browser's decoder of video has failed: once more from the beginning,
     /// or, where it does not work at all, without video.
     pub fn film_failed(&self, for_good: bool) {
@@ -358,7 +363,7 @@ impl Inner {
             // Nothing waits for pictures of what was before.
             self.film.clear();
         }
-        let shown = self.canvas.show(frame);
+        let shown = self.canvas.show(frame, self.film.is_decoding());
         let ended = now();
         match shown {
             Ok(resized) => {

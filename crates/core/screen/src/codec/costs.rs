@@ -10,6 +10,8 @@ const PHOTO: usize = TILE * TILE * 3 / 2;
 const PATTERN: usize = TILE * TILE / 4;
 /// What needs no pixels.
 const KNOWN: usize = 2;
+/// Where there are photographs all else leaves them one part in so many.
+const SHARE: usize = 4;
 /// A drawn part before any was seen: a quarter of its pixels cost a byte.
 const FIRST: usize = PART * PART / 4;
 
@@ -21,13 +23,14 @@ const LEAST: usize = 6;
 pub(super) struct Costs {
     /// Bytes of a hundred drawn parts.
     drawn: usize,
-    /// The tile with which the next frame begins that has no room for all.
-    turn: usize,
+    /// The tiles with which the next frame begins that has no room for all:
+    /// among those that are no photographs, and among photographs.
+    turns: [usize; 2],
 }
 
 impl Default for Costs {
     fn default() -> Self {
-        Self { drawn: FIRST * 100, turn: 0 }
+        Self { drawn: FIRST * 100, turns: [0; 2] }
     }
 }
 
@@ -42,16 +45,32 @@ impl Costs {
         }
     }
 
-    /// Leave out what does not fit, each tile in its turn, and never all.
+    /// Leave out what does not fit, each tile in its turn, and never all. What
+    /// is no photograph goes first: it is read, and costs little.
     pub(super) fn defer(&mut self, grid: &mut Grid, room: usize, deferred: &mut Damage) {
-        let total: usize = grid.tiles.iter().map(|tile| self.of(tile)).sum();
-        if total <= room {
+        let mut totals = [0; 2];
+        for tile in &grid.tiles {
+            totals[usize::from(tile.mode == Mode::Photo)] += self.of(tile);
+        }
+        let [others, photos] = totals;
+        if others + photos <= room {
             return;
         }
+        let first = if photos > 0 { room - room / SHARE } else { room };
+        let used = self.defer_some(grid, false, (0, first), deferred);
+        self.defer_some(grid, true, (used, room), deferred);
+    }
+
+    /// The same for those that are photographs or for the others: what is used
+    /// then, where so much was, and so much may be.
+    fn defer_some(&mut self, grid: &mut Grid, photos: bool, of: (usize, usize), deferred: &mut Damage) -> usize {
+        let (mut used, room) = of;
         let count = grid.tiles.len();
-        let (mut used, mut next) = (0, None);
-        for index in (self.turn..count).chain(0..self.turn.min(count)) {
-            let Some(tile) = grid.tiles.get_mut(index) else { continue };
+        let (turn, mut next) = (self.turns[usize::from(photos)], None);
+        for index in (turn..count).chain(0..turn.min(count)) {
+            let Some(tile) = grid.tiles.get_mut(index).filter(|tile| (tile.mode == Mode::Photo) == photos) else {
+                continue;
+            };
             let cost = self.of(tile);
             if cost == 0 {
                 continue;
@@ -65,11 +84,16 @@ impl Costs {
             let (x, y) = (index % grid.columns * TILE, index / grid.columns * TILE);
             deferred.extend(Rect::clipped(x as i64, y as i64, TILE as i64, TILE as i64, deferred.size()));
         }
-        self.turn = next.unwrap_or(0);
+        self.turns[usize::from(photos)] = next.unwrap_or(0);
+        used
     }
 
-    /// A frame of this grid took so many bytes without its photographs.
+    /// A frame of this grid took so many bytes.
     pub(super) fn learn(&mut self, grid: &Grid, bytes: usize) {
+        // What is rare in a photograph stands among all else: no telling whose it is.
+        if grid.tiles.iter().any(|tile| tile.mode == Mode::Photo) {
+            return;
+        }
         let parts: usize =
             grid.tiles.iter().filter(|tile| tile.mode == Mode::Drawn).map(|tile| tile.drawn() as usize).sum();
         if let Some(now) = (bytes * 100).checked_div(parts) {

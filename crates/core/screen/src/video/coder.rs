@@ -2,13 +2,19 @@
 
 use std::time::Duration;
 
-use super::film::{Film, Phase};
+use super::film::{Film, Phase, Runs};
 use super::motion::{Look, Motion};
 use super::{Coded, Kind, MakeVideo, Quality, VideoEncoder, VideoUse};
-use crate::codec::{Canvas, Encoded, Encoder, TileKey};
+use crate::TILE;
+use crate::codec::{Canvas, Encoded, Encoder, TILE_EDGE, TileKey};
 use crate::damage::Damage;
 use crate::geometry::{Rect, Size};
 use crate::streams::{Begin, Coder, MOST_BYTES};
+
+/// What a tile of a photograph usually takes.
+const PHOTO_BYTES: usize = 800;
+/// Photographs that need so many frames are shown roughly first.
+const WHILE: usize = 3;
 
 /// What encodes a display for one stream.
 #[derive(Debug)]
@@ -35,11 +41,20 @@ pub struct ScreenCoder<V> {
 enum After {
     #[default]
     Nothing,
-    /// The lossless codec has shown what there is; with that a region begins,
-    /// and so much of the picture is still to be sent.
-    Picture(Option<(Rect, Damage, Duration)>),
+    /// The lossless codec has shown what there is; with that a region may begin.
+    Picture(Option<Beginning>),
     /// It has shown all but the region, beside which something else moves.
     Still(Option<Rect>),
+}
+
+/// A region that begins.
+#[derive(Debug, Clone)]
+struct Beginning {
+    region: Rect,
+    runs: Runs,
+    /// So much of the picture is still to be sent.
+    left: Damage,
+    now: Duration,
 }
 
 /// Coders that remember so many tiles and name them by this key.
@@ -90,12 +105,29 @@ impl<V: VideoEncoder> ScreenCoder<V> {
     fn lossless(&mut self, picture: &Canvas, damage: &Damage, room: usize, now: Duration) -> Option<(Coded, Damage)> {
         let Encoded { bytes, deferred } = self.tiles.encode(picture, damage, room)?;
         let coded = Coded { bytes, kind: Kind::Tiles { rests: false }, region: None };
-        let Some(region) = self.watch(picture, now) else {
-            self.after = After::Picture(None);
-            return Some((coded, deferred));
-        };
-        self.after = After::Picture(Some((region, deferred.clone(), now)));
+        let moves = self.watch(picture, now).map(|region| (region, Runs::On));
+        let begins = moves.or_else(|| self.stills(&deferred, room).map(|region| (region, Runs::Once)));
+        let left = || deferred.clone();
+        self.after = After::Picture(begins.map(|(region, runs)| Beginning { region, runs, left: left(), now }));
         Some((coded, deferred))
+    }
+
+    /// Photographs for which the line needs a while: one picture of them shows
+    /// them roughly until they are exact.
+    fn stills(&self, deferred: &Damage, room: usize) -> Option<Rect> {
+        if self.quality.video != VideoUse::Regions || self.failed || deferred.is_empty() {
+            return None;
+        }
+        let (columns, per) = (self.size().width.div_ceil(TILE_EDGE), TILE / TILE_EDGE);
+        let waits = |photo: &&usize| {
+            let photo = u32::try_from(**photo).unwrap_or(u32::MAX);
+            deferred.contains(photo % columns / per, photo / columns / per)
+        };
+        let waiting = self.tiles.photos().iter().filter(waits).count();
+        if waiting * PHOTO_BYTES < room.saturating_mul(WHILE) {
+            return None;
+        }
+        self.motion.find_still(self.tiles.photos()).filter(|region| V::takes(*region))
     }
 
     fn watch(&mut self, picture: &Canvas, now: Duration) -> Option<Rect> {
@@ -129,7 +161,8 @@ impl<V: VideoEncoder> ScreenCoder<V> {
         }
         if let Some(video) = self.video() {
             let nothing = Damage::new(self.size());
-            self.film = Some(Film::new(self.size().rect(), (picture, self.tiles.shown()), nothing, video, now));
+            let pictures = (picture, self.tiles.shown());
+            self.film = Some(Film::new((self.size().rect(), Runs::On), pictures, nothing, video, now));
         }
     }
 
@@ -190,6 +223,9 @@ impl<V: VideoEncoder> ScreenCoder<V> {
                 // On average so many in a second; one may come a little early.
                 let period = Duration::from_secs(1) / self.quality.frames_per_second.max(1);
                 film.next = (film.next + period).max(now + period / 2);
+                if film.runs == Runs::Once {
+                    film.refine(Phase::Ending);
+                }
                 Some(Coded { bytes, kind: Kind::Video { fresh }, region: Some(film.region) })
             }
             None => {
@@ -202,11 +238,16 @@ impl<V: VideoEncoder> ScreenCoder<V> {
 
     /// The region at rest, until all of it is exact.
     fn refining(&mut self, picture: &Canvas, room: usize, now: Duration) -> Option<(Coded, Damage)> {
-        let film = self.film.as_mut()?;
-        let encoded = self.tiles.encode(picture, &film.left, room);
-        if encoded.is_some() {
-            self.after = After::Picture(None);
+        let film = self.film.as_ref()?;
+        let (runs, encoded) = (film.runs, self.tiles.encode(picture, &film.left, room));
+        if let Some(encoded) = &encoded {
+            // What was one picture may be the first of many.
+            let found = if runs == Runs::Once { self.watch(picture, now) } else { None };
+            let left = || encoded.deferred.clone();
+            let begins = found.map(|region| Beginning { region, runs: Runs::On, left: left(), now });
+            self.after = After::Picture(begins);
         }
+        let film = self.film.as_mut()?;
         let nothing = || Encoded { bytes: Vec::new(), deferred: Damage::new(picture.size()) };
         let Encoded { bytes, deferred } = encoded.unwrap_or_else(nothing);
         let exact = deferred.rects().iter().all(|rect| rect.common(film.region).is_none());
@@ -275,11 +316,11 @@ impl<V: VideoEncoder> Coder for ScreenCoder<V> {
             After::Nothing => {}
             After::Picture(begins) => {
                 self.tiles.settle(picture);
-                if let Some((region, left, now)) = begins
+                if let Some(Beginning { region, runs, left, now }) = begins
                     && let Some(video) = self.video()
                 {
                     self.motion.clear();
-                    self.film = Some(Film::new(region, (picture, self.tiles.shown()), left, video, now));
+                    self.film = Some(Film::new((region, runs), (picture, self.tiles.shown()), left, video, now));
                 }
             }
             After::Still(found) => {

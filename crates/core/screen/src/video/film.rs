@@ -15,6 +15,8 @@ const REST: (Duration, Duration) = (Duration::from_millis(100), Duration::from_m
 const STILL: Duration = Duration::from_millis(800);
 /// What is given up is no region any more after so long.
 const END: Duration = Duration::from_millis(400);
+/// What changes under its only picture is covered for no longer than this.
+const COVERED: Duration = Duration::from_millis(150);
 /// Of a hundred tiles of a region so many have to be alive.
 const ALIVE: usize = 40;
 
@@ -31,9 +33,19 @@ pub(super) enum Phase {
     Resting,
 }
 
+/// How long a region is sent as video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Runs {
+    /// As long as it changes.
+    On,
+    /// One picture, of what does not move and takes long to be sent exactly.
+    Once,
+}
+
 #[derive(Debug)]
 pub(super) struct Film<V> {
     pub(super) region: Rect,
+    pub(super) runs: Runs,
     /// What the lossless codec is to show: outside of the region what there is,
     /// within it what it has shown already.
     pub(super) still: Canvas,
@@ -67,7 +79,7 @@ impl<V: VideoEncoder> Film<V> {
     /// A region that is sent as video from now on. `shown` is what the lossless
     /// codec shows, `left` where it is not what `picture` is.
     pub(super) fn new(
-        region: Rect,
+        (region, runs): (Rect, Runs),
         (picture, shown): (&Canvas, &Canvas),
         left: Damage,
         video: V,
@@ -80,6 +92,7 @@ impl<V: VideoEncoder> Film<V> {
         let (columns, rows) = (still.size().width.div_ceil(TILE), still.size().height.div_ceil(TILE));
         Self {
             region,
+            runs,
             still,
             video: Some(video),
             phase: Phase::Playing,
@@ -102,6 +115,7 @@ impl<V: VideoEncoder> Film<V> {
     pub(super) fn branch(&self, video: Option<V>) -> Self {
         Self {
             region: self.region,
+            runs: self.runs,
             still: self.still.clone(),
             video,
             phase: self.phase,
@@ -141,6 +155,9 @@ impl<V: VideoEncoder> Film<V> {
         let apart = now.saturating_sub(self.changed).min(REST.1);
         self.apart = (self.apart * 3 + apart) / 4;
         self.changed = now;
+        if self.phase == Phase::Ending && self.runs == Runs::Once {
+            self.ending.get_or_insert(now);
+        }
         if matches!(self.phase, Phase::Refining | Phase::Resting) {
             self.play(picture, shown);
         }
@@ -210,7 +227,14 @@ impl<V: VideoEncoder> Film<V> {
 
     /// Whether it was given up long enough ago.
     pub(super) fn has_ended(&mut self, now: Duration) -> bool {
-        self.phase == Phase::Ending && now.saturating_sub(*self.ending.get_or_insert(now)) >= END
+        if self.phase != Phase::Ending {
+            return false;
+        }
+        match self.runs {
+            Runs::On => now.saturating_sub(*self.ending.get_or_insert(now)) >= END,
+            // What is as it was may take as long as the line needs for it.
+            Runs::Once => self.ending.is_some_and(|ending| now.saturating_sub(ending) >= COVERED),
+        }
     }
 
     /// Tiles that the lossless codec may send while video plays.

@@ -14,6 +14,8 @@ const FEW: usize = 12;
 const SHORT: u32 = 3;
 /// Of a hundred tiles of a region so many have to be photographs.
 const DENSE: usize = 35;
+/// And of one that does not move.
+const PACKED: usize = 75;
 /// Tiles that are so far apart still belong together.
 const REACH: usize = 2;
 /// Where so many times less changes than further in, there is no film.
@@ -59,7 +61,22 @@ impl Motion {
     /// The largest region that keeps changing and costs much, in whole tiles.
     pub(super) fn find(&self, now: Duration) -> Option<Rect> {
         let is_hot = |tile: &Tile| tile.photos >= ENOUGH && now.saturating_sub(tile.last) <= GAP;
-        let mut left: Vec<bool> = self.tiles.iter().map(is_hot).collect();
+        self.largest(self.tiles.iter().map(is_hot).collect(), DENSE)
+    }
+
+    /// The largest region that hardly holds anything but these photographs, by
+    /// their numbers.
+    pub(super) fn find_still(&self, photos: &[usize]) -> Option<Rect> {
+        let mut left = vec![false; self.tiles.len()];
+        for photo in photos {
+            if let Some(left) = left.get_mut(*photo) {
+                *left = true;
+            }
+        }
+        self.largest(left, PACKED)
+    }
+
+    fn largest(&self, mut left: Vec<bool>, packed: usize) -> Option<Rect> {
         let mut best: Option<(usize, Rect)> = None;
         for start in 0..left.len() {
             if left.get(start) == Some(&true) {
@@ -71,7 +88,7 @@ impl Motion {
         }
         let (count, tiles) = best?;
         let large = count >= FEW && tiles.width >= SHORT && tiles.height >= SHORT;
-        let dense = count * 100 >= tiles.area() * DENSE;
+        let dense = count * 100 >= tiles.area() * packed;
         (large && dense).then(|| Rect::new(tiles.x * TILE, tiles.y * TILE, tiles.width * TILE, tiles.height * TILE))
     }
 

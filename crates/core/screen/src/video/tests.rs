@@ -340,6 +340,59 @@ fn a_copy_begins_its_video_anew() {
     assert_eq!(session.differs(region), (0, 0));
 }
 
+#[test]
+fn a_photograph_that_takes_long_is_shown_roughly_first() {
+    let mut session = Session::new(rough, REGIONS);
+    let (photo, text) = (Rect::new(128, 64, 384, 320), Rect::new(0, 400, 200, 40));
+    let step = |session: &mut Session<Rough>| {
+        session.now += MS * 20;
+        session.send(20_000);
+    };
+    // What is left of every byte where it is rough.
+    let is_rough = |session: &Session<Rough>| {
+        (0..SIZE.height).all(|y| {
+            let row = session.picture.row(0, y, SIZE.width);
+            let shown = &session.shows[(y * SIZE.width) as usize..];
+            row.iter().zip(shown).all(|(pixel, shown)| (pixel ^ shown) & ROUGH == 0)
+        })
+    };
+    for again in [false, true] {
+        session.play(photo);
+        session.paint(text, |x, y| if (x / 3 + y / 5) % 2 == u32::from(again) { 0 } else { 0x00ff_ffff });
+        session.kinds.clear();
+        step(&mut session);
+        step(&mut session);
+        assert_eq!(session.kinds, [Kind::Tiles { rests: false }, Kind::Video { fresh: true }]);
+        let differs = session.differs(photo);
+        assert!(
+            differs.0 > 0 && differs.1 == 0,
+            "what is read is exact: {differs:?}, video at {:?}",
+            session.overlay.region()
+        );
+        let mut frames = 0;
+        while session.overlay.region().is_some() {
+            assert!(is_rough(&session), "what was shown is shown no more");
+            step(&mut session);
+            frames += 1;
+        }
+        assert!((5..200).contains(&frames), "{frames} frames");
+        session.drain();
+        assert_eq!(session.differs(photo), (0, 0));
+    }
+    // One that is changed while it becomes exact gives way, and the next is shown
+    // as soon.
+    let step = |session: &mut Session<Rough>| {
+        session.now += MS * 20;
+        session.send(6_000);
+    };
+    session.play(photo);
+    (0..3).for_each(|_| step(&mut session));
+    session.play(photo);
+    session.kinds.clear();
+    (0..12).for_each(|_| step(&mut session));
+    assert!(session.kinds.contains(&Kind::Video { fresh: true }) && is_rough(&session), "{:?}", session.kinds);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
