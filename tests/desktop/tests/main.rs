@@ -15,6 +15,7 @@ mod lines_x11;
 mod other_origin;
 mod pages;
 mod people_x11;
+mod photographs_x11;
 mod planted_x11;
 mod proxies;
 mod restarts_x11;
