@@ -404,6 +404,6 @@ fn beside_a_slow_one(line: &Line) -> Result<()> {
 
 #[test]
 fn a_slow_viewer_of_a_film_costs_the_quick_one_nothing() -> Result<()> {
-    let line = Line::even(Conditions::new(2000, Duration::from_millis(50)))?;
+    let line = Line::even(Conditions::new(1000, Duration::from_millis(50)))?;
     line.b().run(|| beside_a_slow_one(&line)).context("no line")?
 }

@@ -18,6 +18,11 @@ const MIDDLE: u32 = 8;
 pub(super) fn picture(step: u32, now: u32, noise: &mut u32) -> Vec<u8> {
     let (width, height) = (u16::try_from(PLACE.width).unwrap_or(0), u16::try_from(PLACE.height).unwrap_or(0));
     let mut bytes = gc_desktop_tests::film_picture(width, height, step, noise);
+    // As much grain as makes a megabit too little for it.
+    for byte in &mut bytes {
+        *noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        *byte = byte.saturating_add((*noise >> 27) as u8);
+    }
     for bit in 0..BITS {
         let lift = if now >> bit & 1 == 1 { 170 } else { 0 };
         let cell = cell(bit);
