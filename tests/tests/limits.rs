@@ -3,7 +3,8 @@
 
 use anyhow::{Result, ensure};
 use gc_tests::messages::{
-    Chat, ControlRequest, InputReset, KeyEvent, MouseButton, PointerButton, PointerMove, PointerWheel,
+    Chat, ControlRequest, InputReset, KeyEvent, MouseButton, PointerButton, PointerMove, PointerWheel, QualitySettings,
+    SwitchDisplay,
 };
 use gc_tests::{AgentHeader, Body, Clock, Config, FakeAgent, FakeViewer, Knock, Person, TestServer, await_body};
 
@@ -183,6 +184,38 @@ async fn a_fast_typist_is_not_slowed() -> Result<()> {
     await_body!(agent, InputReset)?;
     let expected: Vec<u32> = (1..=150).collect();
     ensure!(transitions(&agent, viewer.number()) == expected);
+    Ok(())
+}
+
+/// Wishes for other pictures may each cost the agent a fresh start.
+#[tokio::test]
+async fn wishes_are_bounded() -> Result<()> {
+    let server = TestServer::start().await?;
+    let (technician, session, mut agent, first) = controlled(&server).await?;
+    first.cut();
+    let wish = |number: u32| -> [Body; 2] {
+        [
+            QualitySettings { preset: 5, max_kbit_per_second: number, ..QualitySettings::default() }.into(),
+            SwitchDisplay { display_id: number }.into(),
+        ]
+    };
+    for kind in 0..2 {
+        let other = server.viewer(&technician, &session, "control").await?;
+        let mut viewer = server.viewer(&technician, &session, "control").await?;
+        // As quickly as somebody may turn a wheel.
+        (0..15).for_each(|number| viewer.send(wish(number)[kind].clone()));
+        viewer.say(&mut agent, "fifteen").await?;
+        (0..400).for_each(|number| viewer.send(wish(number)[kind].clone()));
+        viewer.ended().await?.expect(4429)?;
+        let gone = viewer.number();
+        agent
+            .until("ViewerLeft", |body| matches!(body, Body::ViewerLeft(left) if left.viewer == gone).then_some(()))
+            .await?;
+        let wishes = |body: &Body| matches!(body, Body::QualitySettings(_) | Body::SwitchDisplay(_));
+        let came = agent.seen().iter().filter(|received| received.header.peer == gone && wishes(&received.body)).count();
+        ensure!((15..=60).contains(&came), "{came} wishes came through");
+        other.say(&mut agent, "marker").await?;
+    }
     Ok(())
 }
 

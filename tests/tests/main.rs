@@ -25,6 +25,7 @@ mod second_factor;
 mod settings;
 mod slow;
 mod smuggling;
+mod statistics;
 mod store;
 mod tokens;
 mod unstored;

@@ -2,6 +2,8 @@
 //! a square that changes its colour at a key press, the time of day written in
 //! black and white cells, and, where wanted, text that scrolls.
 
+pub mod film;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -10,7 +12,7 @@ use gc_screen::Canvas;
 use x11rb::connection::Connection;
 use x11rb::protocol::Event;
 use x11rb::protocol::xproto::{
-    ChangeGCAux, ConnectionExt as _, CreateGCAux, CreateWindowAux, EventMask, Gcontext, InputFocus, Pixmap, Rectangle,
+    ChangeGCAux, ConnectionExt as _, CreateGCAux, CreateWindowAux, EventMask, Gcontext, ImageFormat, InputFocus, Pixmap, Rectangle,
     Window, WindowClass,
 };
 use x11rb::rust_connection::RustConnection;
@@ -44,12 +46,14 @@ pub enum Motion {
     Scrolling,
     /// The same with text that never comes again.
     Page,
+    /// A film plays, and the time goes on in it and beside it.
+    Film,
 }
 
 impl Motion {
     /// All of them, by name.
-    const NAMES: [(&'static str, Self); 3] =
-        [("still", Self::Still), ("scrolling", Self::Scrolling), ("page", Self::Page)];
+    const NAMES: [(&'static str, Self); 4] =
+        [("still", Self::Still), ("scrolling", Self::Scrolling), ("page", Self::Page), ("film", Self::Film)];
 
     /// Its name.
     #[must_use]
@@ -87,7 +91,7 @@ pub fn run(display: Option<&str>, motion: Motion, ready: impl FnOnce(), ended: &
     let mut lit = false;
     let period = Duration::from_secs(1) / PER_SECOND;
     let begun = Instant::now();
-    let mut step = 0u32;
+    let (mut step, mut noise) = (0u32, 1);
     while !ended.load(Ordering::Acquire) {
         while let Some(event) = scene.next_event(motion, begun + period * step)? {
             if let Event::KeyPress(_) = event {
@@ -99,8 +103,13 @@ pub fn run(display: Option<&str>, motion: Motion, ready: impl FnOnce(), ended: &
         if motion == Motion::Page && (step * STEP).is_multiple_of(u32::from(TEXT.1)) {
             scene.turn_page(&mut chance)?;
         }
-        scene.scroll(step)?;
-        scene.tell_time()?;
+        let now = now_millis();
+        if motion == Motion::Film {
+            scene.play(step, now, &mut noise)?;
+        } else {
+            scene.scroll(step)?;
+        }
+        scene.tell_time(now)?;
         scene.connection.flush()?;
     }
     scene.connection.get_input_focus()?.reply()?;
@@ -132,7 +141,7 @@ impl Scene {
         scene.write_text(chance, 0)?;
         scene.copy_text(0, TEXT.1)?;
         scene.square(false)?;
-        scene.tell_time()?;
+        scene.tell_time(now_millis())?;
         scene.connection.get_input_focus()?.reply()?;
         Ok(scene)
     }
@@ -214,8 +223,16 @@ impl Scene {
         Ok(())
     }
 
-    fn tell_time(&self) -> Result<()> {
-        let now = now_millis();
+    fn play(&self, step: u32, now: u32, noise: &mut u32) -> Result<()> {
+        let (place, pixels) = (film::PLACE, film::picture(step, now, noise));
+        let (x, y) = (i16::try_from(place.x)?, i16::try_from(place.y)?);
+        let (width, height) = (u16::try_from(place.width)?, u16::try_from(place.height)?);
+        let format = ImageFormat::Z_PIXMAP;
+        self.connection.put_image(format, self.window, self.gc, width, height, x, y, 0, 24, &pixels)?;
+        Ok(())
+    }
+
+    fn tell_time(&self, now: u32) -> Result<()> {
         for row in stamp_rows(self.height.into()) {
             let (mut dark, mut light) = (Vec::new(), Vec::new());
             for bit in 0..BITS {

@@ -9,7 +9,7 @@ use gc_net::{Message, Socket};
 use gc_protocol::messages::{Body, ControlRequest, KeyEvent, VideoCodec, VideoFrame};
 use gc_protocol::{RawEnvelope, encode, limits};
 use gc_screen::video::Overlay;
-use gc_screen::{Canvas, Decoder, Rect, Size};
+use gc_screen::{Canvas, Damage, Decoder, Rect, Size};
 use gc_session::viewer::{Event, ViewerSession};
 use gc_video::Picture;
 use url::Url;
@@ -53,6 +53,8 @@ pub struct Tally {
     pub decoding: Duration,
     /// Pictures of a video.
     pub films: u64,
+    /// Those of them that its decoder can begin with.
+    pub fresh_films: u64,
     /// Bytes of those.
     pub film_bytes: u64,
 }
@@ -65,6 +67,8 @@ pub struct Viewer {
     decoder: Option<Decoder>,
     video: gc_video::Decoder,
     overlay: Overlay,
+    /// What is shown while video lies over the lossless picture.
+    with_video: Option<Canvas>,
     black: Canvas,
     begun: Instant,
     beat: tokio::time::Interval,
@@ -113,6 +117,7 @@ impl Viewer {
             decoder: None,
             video: gc_video::Decoder::default(),
             overlay: Overlay::default(),
+            with_video: None,
             black: Canvas::new(Size::default()),
             begun: Instant::now(),
             beat: heartbeats(),
@@ -133,10 +138,11 @@ impl Viewer {
         self.stream
     }
 
-    /// The picture as it stands.
+    /// The picture as it is seen: video lies over it where one plays.
     #[must_use]
     pub fn picture(&self) -> &Canvas {
-        self.decoder.as_ref().map_or(&self.black, Decoder::picture)
+        let lossless = || self.decoder.as_ref().map_or(&self.black, Decoder::picture);
+        self.with_video.as_ref().unwrap_or_else(lossless)
     }
 
     /// Blue, green and red of a pixel; black where there is none.
@@ -188,6 +194,7 @@ impl Viewer {
                 }
                 Event::Frame(frame) => painted.extend(self.show(&frame).await?),
                 Event::Goodbye(goodbye) => bail!("the relay says goodbye: {} {}", goodbye.code, goodbye.text),
+                Event::Told(Body::SessionResponse(told)) if told.stream != 0 => self.stream = told.stream,
                 Event::Told(_) => {}
             }
         }
@@ -200,6 +207,7 @@ impl Viewer {
             self.decoder = Decoder::new(Size::new(frame.width, frame.height), frame.remembered_tiles as usize);
             self.stream = frame.stream;
             self.overlay.clear();
+            self.with_video = None;
             self.tally.keyframes += 1;
         }
         match self.decode(frame) {
@@ -225,16 +233,34 @@ impl Viewer {
         let region = Rect::new(frame.video_x, frame.video_y, frame.video_width, frame.video_height);
         let region = (region.area() > 0).then_some(region);
         let size = decoder.picture().size();
-        if frame.codec() == VideoCodec::H264 {
+        let is_video = frame.codec() == VideoCodec::H264;
+        let changed = if is_video {
             self.video.decode(&frame.payload, frame.video_fresh)?;
             self.tally.films += 1;
+            self.tally.fresh_films += u64::from(frame.video_fresh);
             self.tally.film_bytes += frame.payload.len() as u64;
-            let mut painted = self.overlay.tiles(region, false, Vec::new(), size)?;
-            painted.extend(region);
-            return Ok(painted);
+            Vec::new()
+        } else {
+            decoder.decode(&frame.payload)?;
+            decoder.changed()
+        };
+        // Until video lies over it, the lossless picture is what is seen.
+        if region.is_some() && self.with_video.is_none() {
+            self.with_video = Some(decoder.picture().clone());
         }
-        decoder.decode(&frame.payload)?;
-        Ok(self.overlay.tiles(region, frame.video_rests, decoder.changed(), size)?)
+        let mut painted = self.overlay.tiles(region, frame.video_rests, changed, size)?;
+        let Some(region) = region else {
+            self.with_video = None;
+            return Ok(painted);
+        };
+        if let Some(shown) = &mut self.with_video {
+            painted.iter().for_each(|rect| shown.copy(decoder.picture(), *rect));
+            if is_video {
+                draw(shown, region, self.video.picture());
+            }
+        }
+        painted.extend(Some(region).filter(|_| is_video));
+        Ok(painted)
     }
 
     /// The video that lies over the picture, and where.
@@ -291,6 +317,16 @@ impl Viewer {
         while Instant::now() < end && self.next_before(end).await?.is_some() {}
         Ok(())
     }
+}
+
+/// Draw a picture of a video, which is at least as large as its region.
+fn draw(shown: &mut Canvas, region: Rect, picture: &Picture) {
+    let mut pixels = Vec::with_capacity(region.area() * 4);
+    for row in picture.bgra.chunks_exact(picture.width.max(1) * 4).take(region.height as usize) {
+        pixels.extend_from_slice(row.get(..region.width as usize * 4).unwrap_or_default());
+    }
+    let mut changed = Damage::new(shown.size());
+    shown.absorb(region, &pixels, &mut changed);
 }
 
 fn heartbeats() -> tokio::time::Interval {

@@ -149,6 +149,14 @@ const commands = {
   async back() { await page.goBack(); return page.url(); },
   // What a line that is cut, or a server that was updated, no longer brings.
   async block({ pattern }) { await context.route(pattern, (route) => route.abort()); return true; },
+  // A browser of another kind: this comes before what a script of the pages does.
+  async prefix({ pattern, script }) {
+    await context.route(pattern, async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, body: `${script}\n${await response.text()}` });
+    });
+    return true;
+  },
   async unblock({ pattern }) { await context.unroute(pattern); return true; },
   async reload() { await page.reload(); return true; },
   async viewport({ width, height }) { await page.setViewportSize({ width, height }); return true; },

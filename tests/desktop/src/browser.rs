@@ -176,6 +176,44 @@ impl Browser {
         Ok(())
     }
 
+    /// What the viewer's statistics say.
+    ///
+    /// # Errors
+    /// When the page shows none.
+    pub fn statistics(&self) -> Result<String> {
+        self.open_picture_menu()?;
+        let said = self.run("text", json!({ "selector": ".panel dl" }))?;
+        said.as_str().map(str::to_owned).context("no statistics")
+    }
+
+    /// Wait until they say this.
+    ///
+    /// # Errors
+    /// When they do not.
+    pub fn await_statistics(&self, words: &str) -> Result<()> {
+        crate::until(words, std::time::Duration::from_secs(40), || {
+            let said = self.statistics()?;
+            anyhow::ensure!(said.contains(words), "the statistics say {said}");
+            Ok(Some(()))
+        })
+    }
+
+    /// Choose how pictures are wanted, by the words of the page.
+    ///
+    /// # Errors
+    /// When there is no such choice.
+    pub fn choose_quality(&self, option: &str) -> Result<()> {
+        self.open_picture_menu()?;
+        let selector = ".panel label:has-text('Quality') select";
+        self.run("choose", json!({ "selector": selector, "option": option })).map(drop)
+    }
+
+    /// It closes by itself when the focus goes elsewhere.
+    fn open_picture_menu(&self) -> Result<()> {
+        let script = "document.querySelector(\"summary[title='Picture quality and statistics']\").parentElement.open = true";
+        self.run("evaluate", json!({ "script": script })).map(drop)
+    }
+
     /// The browser's process, for tests of its sudden end.
     pub fn child(&mut self) -> &mut Child {
         &mut self.child

@@ -133,7 +133,7 @@ fn run(name: &str, stage: Stage, (paused, text_held, ended, shown): &State) -> R
         }
         let step = shown.load(Ordering::Acquire);
         let (x, y, width, height) = stage.film;
-        let pixels = picture(width, height, step, &mut noise);
+        let pixels = film_picture(width, height, step, &mut noise);
         connection.put_image(ImageFormat::Z_PIXMAP, window, gc, width, height, x, y, 0, 24, &pixels)?;
         if text_held.load(Ordering::Acquire) {
             connection.sync()?;
@@ -159,8 +159,10 @@ fn run(name: &str, stage: Stage, (paused, text_held, ended, shown): &State) -> R
     Ok(())
 }
 
-/// Broad waves of colour that move, with grain.
-fn picture(width: u16, height: u16, step: u32, noise: &mut u32) -> Vec<u8> {
+/// Broad waves of colour that move, with grain: blue, green, red and nothing
+/// for each pixel.
+#[must_use]
+pub fn film_picture(width: u16, height: u16, step: u32, noise: &mut u32) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(usize::from(width) * usize::from(height) * 4);
     for y in 0..u32::from(height) {
         for x in 0..u32::from(width) {

@@ -20,7 +20,7 @@ pub use agent::Agent;
 pub use browser::Browser;
 pub use child::{Child, programs, repository};
 pub use display::Display;
-pub use film::{Film, Stage};
+pub use film::{Film, Stage, film_picture};
 pub use hand::{CONSENT, Found, Hand, NOTICE};
 pub use picture::Picture;
 pub use seed::{MACHINES, NAMES, Seed};

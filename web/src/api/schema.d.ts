@@ -760,6 +760,11 @@ export interface components {
          * @enum {string}
          */
         CodeState: "waiting" | "consumed" | "cancelled" | "expired";
+        /**
+         * @description How pictures are coded.
+         * @enum {string}
+         */
+        CodecName: "tiles" | "h264";
         /** @description Somebody who can be invited. */
         Colleague: {
             display_name: string;
@@ -1231,6 +1236,39 @@ export interface components {
          * @enum {string}
          */
         SourceName: "standalone" | "gururmm" | "end_user";
+        /**
+         * @description How pictures reached a viewer within the last seconds, from the agent's
+         *     encoder on.
+         */
+        Statistics: {
+            codec: components["schemas"]["CodecName"];
+            /**
+             * Format: int32
+             * @description What it took the viewer.
+             */
+            decode_us?: number | null;
+            /**
+             * Format: int32
+             * @description What a picture took the agent on average, in microseconds; null where none came.
+             */
+            encode_us?: number | null;
+            /** Format: int32 */
+            frames_per_second: number;
+            /** Format: int32 */
+            kbit_per_second: number;
+            /**
+             * Format: int32
+             * @description From an input to its picture, in microseconds; null where nothing was typed.
+             */
+            latency_us?: number | null;
+            /** Format: date-time */
+            measured_at: string;
+            /**
+             * Format: int32
+             * @description From the viewer to the relay and back, in microseconds; null where it is not known yet.
+             */
+            round_trip_us?: number | null;
+        };
         /** @description A token, without its secret. */
         Token: {
             /** Format: date-time */
@@ -1285,6 +1323,7 @@ export interface components {
             name: string;
             /** Format: date-time */
             since: string;
+            statistics?: components["schemas"]["Statistics"] | null;
             /** Format: uuid */
             user_id: string;
             /** Format: int32 */

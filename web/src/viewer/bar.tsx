@@ -10,7 +10,8 @@ import { useAsk } from "../ui/ask";
 import { Failure } from "../ui/parts";
 import type { Connection } from "./connection";
 import type { TypingMode } from "./keyboard";
-import type { Quality } from "./messages";
+import { People } from "./people";
+import { QualityChoice, USUAL } from "./quality";
 import type { Scale } from "./stage";
 import { controllerName, type ViewerState } from "./state";
 
@@ -69,7 +70,8 @@ export function Bar(props: Props) {
     const also = others > 0 ? ` for you and ${others} other${others > 1 ? "s" : ""}` : "";
     if (await ask({ title: `End the session${also}?`, ends: "The person’s computer is released at once.", verb: "End session" })) end.mutate();
   };
-  const [quality, setQuality] = useState<Quality>("auto");
+  const [quality, setQuality] = useState(USUAL);
+  const [peopleOpen, setPeopleOpen] = useState(false);
   const over = state.phase === "ended";
   // Then there is nothing left to ask about.
   useEffect(() => { if (over) dismiss(); }, [over, dismiss]);
@@ -127,14 +129,10 @@ export function Bar(props: Props) {
         <button className="button" onClick={() => { setScale(scale === "fit" ? "one" : "fit"); enter(); }} title="Size of the picture">
           <Monitor aria-hidden="true" /> {scale === "fit" ? "Fit" : "1:1"}
         </button>
-        <Menu label={String(Math.max(1, state.people.length))} title="Who is here" icon={<Users aria-hidden="true" />}>
+        <Menu label={String(Math.max(1, state.people.length))} title="Who is here" toggled={setPeopleOpen} icon={<Users aria-hidden="true" />}>
           {() => (
             <>
-              {state.people.map((person) => (
-                <span key={person.viewer}>
-                  <bdi>{person.name}</bdi>{person.viewer === state.viewer ? " (you)" : ""} <span className="muted">{person.viewer === state.controller ? "in control" : "watching"}</span>
-                </span>
-              ))}
+              <People id={id} state={state} open={peopleOpen} />
               {mayEnd && !over ? <Invite id={id} /> : null}
             </>
           )}
@@ -146,14 +144,7 @@ export function Bar(props: Props) {
           {() => (
             <>
               {state.access === "control" ? (
-                <label>Quality{" "}
-                  <select value={quality} onChange={(e) => { const preset = e.target.value as Quality; setQuality(preset); send({ type: "quality", preset }); }}>
-                    <option value="auto">automatic: exact, films as video</option>
-                    <option value="balanced">balanced: films as small video</option>
-                    <option value="low">little data: video while anything moves</option>
-                    <option value="high">exact, always</option>
-                  </select>
-                </label>
+                <QualityChoice quality={quality} choose={(chosen) => { setQuality(chosen); send({ type: "quality", quality: chosen }); }} />
               ) : null}
               <Numbers connection={connection} />
             </>
@@ -179,13 +170,13 @@ function Standing({ state: { phase, failure }, inControl }: { state: ViewerState
   return <span className="badge watch"><Eye size={13} aria-hidden="true" /> View only</span>;
 }
 
-function Menu({ label, title, hideLabel, icon, children }: { label: string; title?: string; hideLabel?: boolean; icon: ReactNode; children: (close: () => void) => ReactNode }) {
+function Menu({ label, title, hideLabel, toggled, icon, children }: { label: string; title?: string; hideLabel?: boolean; toggled?: (open: boolean) => void; icon: ReactNode; children: (close: () => void) => ReactNode }) {
   const details = useRef<HTMLDetailsElement>(null);
   const close = () => {
     if (details.current) details.current.open = false;
   };
   return (
-    <details ref={details} onKeyDown={(e) => {
+    <details ref={details} onToggle={(e) => toggled?.(e.currentTarget.open)} onKeyDown={(e) => {
       if (e.key !== "Escape" || !details.current?.open) return;
       e.preventDefault();
       close();

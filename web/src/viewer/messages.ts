@@ -33,10 +33,17 @@ export type Command =
   | { type: "control"; take: boolean }
   | { type: "display"; id: number }
   | { type: "chat"; text: string }
-  | { type: "quality"; preset: Quality };
+  | { type: "quality"; quality: Quality };
 
 /** How pictures are wanted; the agent knows what each means. */
-export type Quality = "auto" | "low" | "balanced" | "high";
+export type Preset = "auto" | "low" | "balanced" | "high" | "custom";
+
+/** The numbers are for custom: most pictures and most kilobits in a second. */
+export interface Quality {
+  preset: Preset;
+  frames: number;
+  kbit: number;
+}
 
 export interface Statistics {
   frames: number;

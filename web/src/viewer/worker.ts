@@ -3,12 +3,14 @@
 import init, { Viewer } from "../wasm/viewer.js";
 import wasmUrl from "../wasm/viewer_bg.wasm?url";
 import { decodesVideo, Film, type Picture } from "./film";
-import type { Command, Report } from "./messages";
+import type { Command, Quality, Report } from "./messages";
 
 const scope = self as unknown as DedicatedWorkerGlobalScope;
 let viewer: Viewer | null = null;
 let film: Film | null = null;
-let quality = "auto";
+let quality: Quality = { preset: "auto", frames: 0, kbit: 0 };
+/** Whether this viewer may say how pictures are wanted. */
+let chooses = false;
 let video = false;
 let canvas: OffscreenCanvas | null = null;
 let timer = 0;
@@ -24,8 +26,10 @@ function open(url: string, token: string, display: number) {
     if (report.type === "film") film?.play(report);
     else {
       tell(report);
-      // A new line knows nothing of what was chosen on the one before.
-      if (report.type === "welcome" && report.access === "control" && quality !== "auto") opened.quality(quality);
+      // Neither a new line nor an agent that is back knows what was chosen; it may
+      // take this viewer for somebody who chose otherwise.
+      if (report.type === "welcome") chooses = report.access === "control";
+      if (report.type === "welcome" || (report.type === "notice" && report.phase === "live")) prefer(opened);
     }
   });
   viewer = opened;
@@ -37,6 +41,10 @@ function open(url: string, token: string, display: number) {
       tell({ type: "closed", code: 1006, said_goodbye: false });
     }
   }, 1000);
+}
+
+function prefer(viewer: Viewer) {
+  if (chooses) viewer.quality(quality.preset, quality.frames, quality.kbit);
 }
 
 function close() {
@@ -54,7 +62,7 @@ function carryOut(command: Command) {
     case "canvas": canvas = command.canvas; return;
     case "open": open(command.url, command.token, command.display); return;
     case "close": close(); return;
-    case "quality": quality = command.preset; break;
+    case "quality": quality = command.quality; break;
     default:
   }
   if (!viewer) return;
@@ -70,7 +78,7 @@ function carryOut(command: Command) {
     case "control": viewer.control(command.take); return;
     case "display": viewer.display(command.id); return;
     case "chat": viewer.chat(command.text); return;
-    case "quality": viewer.quality(command.preset); return;
+    case "quality": prefer(viewer); return;
     default:
   }
 }

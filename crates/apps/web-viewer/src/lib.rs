@@ -11,6 +11,7 @@ mod input;
 mod latency;
 mod report;
 mod socket;
+mod statistics;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -20,6 +21,7 @@ use bytes::Bytes;
 use gc_keys::by_code;
 use gc_protocol::messages::{
     Chat, ControlRequest, KeyEvent, QualityPreset, QualitySettings, SwitchDisplay, VideoCodec, VideoFrame,
+    ViewerStatistics,
 };
 use gc_protocol::{encode, limits};
 use gc_session::viewer::{Event, ViewerSession};
@@ -31,6 +33,7 @@ use crate::canvas::Canvas;
 use crate::film::{Decoding, Film};
 use crate::latency::Latency;
 use crate::socket::Socket;
+use crate::statistics::{Sums, Tally};
 
 fn scope() -> web_sys::DedicatedWorkerGlobalScope {
     js_sys::global().unchecked_into()
@@ -62,11 +65,10 @@ struct Inner {
     /// The input that the picture drawn last answers, until it is presented.
     drawn: u32,
     awaiting_frame: bool,
-    frames: u32,
-    bytes: f64,
-    /// Of the frames of this second: how long they were encoded and decoded.
-    encoded: Duration,
-    decoded: Duration,
+    /// Of this second.
+    sums: Sums,
+    /// What the relay is told.
+    tally: Tally,
 }
 
 #[wasm_bindgen]
@@ -100,10 +102,8 @@ impl Viewer {
             hand: None,
             drawn: 0,
             awaiting_frame: false,
-            frames: 0,
-            bytes: 0.0,
-            encoded: Duration::ZERO,
-            decoded: Duration::ZERO,
+            sums: Sums::default(),
+            tally: Tally::default(),
         }));
         let (opened, heard, closed) = (inner.clone(), inner.clone(), inner.clone());
         let socket = Socket::open(
@@ -233,15 +233,22 @@ impl Viewer {
         self.0.borrow_mut().send(&encode(Chat { text, ..Default::default() }));
     }
 
-    /// How pictures are wanted, by the preset's name.
-    pub fn quality(&self, preset: &str) {
+    /// How pictures are wanted, by the preset's name. The numbers are for
+    /// `custom`: most pictures, and most kilobits, in a second.
+    pub fn quality(&self, preset: &str, frames: u32, kbit: u32) {
         let preset = match preset {
             "low" => QualityPreset::QualityLow,
             "balanced" => QualityPreset::QualityBalanced,
             "high" => QualityPreset::QualityHigh,
+            "custom" => QualityPreset::QualityCustom,
             _ => QualityPreset::QualityAuto,
         };
-        self.0.borrow_mut().send(&encode(QualitySettings { preset: preset.into(), ..Default::default() }));
+        let custom = preset == QualityPreset::QualityCustom;
+        self.0.borrow().send(&encode(QualitySettings {
+            preset: preset.into(),
+            max_frames_per_second: if custom { frames } else { 0 },
+            max_kbit_per_second: if custom { kbit } else { 0 },
+        }));
     }
 
     /// A picture of the video was decoded: whether it is still to be drawn.
@@ -327,7 +334,7 @@ impl Inner {
     }
 
     fn received(&mut self, message: Bytes) {
-        self.bytes += message.len() as f64;
+        self.sums.bytes += message.len() as u64;
         let events = match self.session.received(message, now()) {
             Ok(events) => events,
             Err(error) => {
@@ -354,7 +361,7 @@ impl Inner {
 
     fn show(&mut self, frame: &VideoFrame) {
         let begun = now();
-        self.encoded += Duration::from_micros(frame.encode_us.into());
+        self.sums.encoded += Duration::from_micros(frame.encode_us.into());
         if frame.codec() == VideoCodec::H264 {
             self.play(frame, begun);
             return;
@@ -367,8 +374,8 @@ impl Inner {
         let ended = now();
         match shown {
             Ok(resized) => {
-                self.frames += 1;
-                self.decoded += ended - begun;
+                self.sums.frames += 1;
+                self.sums.decoded += ended - begun;
                 let micros = u32::try_from((ended - begun).as_micros()).unwrap_or(u32::MAX);
                 // What came before it is to be acknowledged before it.
                 let shown = self.session.shown(frame, micros, 0, 0);
@@ -406,8 +413,8 @@ impl Inner {
     fn film_decoded(&mut self, id: u32) -> bool {
         let Some(Decoding { region, frame, begun, after, .. }) = self.film.decoded(id) else { return false };
         let took = now() - begun;
-        self.frames += 1;
-        self.decoded += took;
+        self.sums.frames += 1;
+        self.sums.decoded += took;
         let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
         self.send(&self.session.shown(&frame, micros, 0, 0));
         if let Some(after) = after {
@@ -418,14 +425,16 @@ impl Inner {
     }
 
     fn statistics(&mut self) {
-        let silence = self.session.silence(now());
-        let each = |sum: Duration| (self.frames > 0).then(|| sum / self.frames);
-        let (encoded, decoded) = (each(self.encoded), each(self.decoded));
-        let times = [self.latency.median(now()), encoded, decoded, Some(silence)];
-        self.tell(report::statistics(self.frames, self.bytes, times, self.canvas.region()));
-        (self.encoded, self.decoded) = (Duration::ZERO, Duration::ZERO);
-        self.frames = 0;
-        self.bytes = 0.0;
+        let now = now();
+        let (sums, region) = (std::mem::take(&mut self.sums), self.canvas.region());
+        let latency = self.latency.median(now);
+        let times = [latency, sums.each(sums.encoded), sums.each(sums.decoded), Some(self.session.silence(now))];
+        self.tell(report::statistics(sums.frames, sums.bytes as f64, times, region));
+        if let Some(told) = self.tally.second(sums, now) {
+            let codec = if region.is_some() { VideoCodec::H264 } else { VideoCodec::Tiles };
+            let [latency_us, round_trip_us] = [latency, self.session.round_trip()].map(statistics::micros);
+            self.send(&encode(ViewerStatistics { codec: codec.into(), latency_us, round_trip_us, ..told }));
+        }
     }
 
     fn closed(&mut self, code: u16) {

@@ -162,6 +162,7 @@ bodies!(
     SessionNotice,
     ClipboardOffer,
     ClipboardRequest,
+    ViewerStatistics,
     FileOfferStart,
     FileOfferComplete,
     FileTransferCancel,

@@ -116,6 +116,7 @@ const TABLE: &[Row] = &[
     row(39, "SessionNotice",        NO,      NO,      NO,      NO),
     row(40, "ClipboardOffer",       NO,      NO,      NO,      NO),
     row(41, "ClipboardRequest",     NO,      NO,      NO,      NO),
+    row(42, "ViewerStatistics",     NO,      RELAY,   RELAY,   NO),
     row(50, "FileOfferStart",       NO,      NO,      NO,      NO),
     row(51, "FileOfferComplete",    NO,      NO,      NO,      NO),
     row(52, "FileTransferCancel",   NO,      NO,      NO,      NO),
@@ -170,7 +171,7 @@ mod tests {
     /// may send at all. Everything else, known or unknown, must be refused.
     #[test]
     fn exhaustive() {
-        let watcher = [2, 9, 10, 17, 22, 30, 32, 35];
+        let watcher = [2, 9, 10, 17, 22, 30, 32, 35, 42];
         let input = [3, 4, 5, 6, 7, 15, 18];
         let controller = [31, 37];
         let agent = [1, 8, 9, 10, 16, 19, 20, 24, 27, 32, 34, 35, 36, 81];

@@ -8,6 +8,8 @@
 //! as one: what they remember of earlier pictures is not the same, so they
 //! forget it, and keep the picture.
 
+mod pace;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -15,6 +17,8 @@ use crate::damage::Damage;
 use crate::geometry::Size;
 use crate::pacing::Pacer;
 use crate::video::{Coded, Kind, Quality};
+
+pub use pace::{Bounds, Pace};
 
 /// A viewer's number in its session.
 pub type ViewerId = u32;
@@ -80,6 +84,7 @@ struct Stream<C> {
     pending: Damage,
     keyframe: bool,
     quality: Quality,
+    pace: Pace,
     coder: C,
 }
 
@@ -87,6 +92,14 @@ impl<C: Coder> Stream<C> {
     /// Whether there is something to send.
     fn waits(&self, now: Duration) -> bool {
         self.keyframe || !self.pending.is_empty() || self.coder.due().is_some_and(|due| due <= now)
+    }
+
+    /// When something is to be sent although nothing changes.
+    fn due(&self) -> Option<Duration> {
+        let ready = self.pace.ready_at();
+        // Without bounds what has changed waits for acknowledgements only.
+        let held = (ready > Duration::ZERO && !self.pending.is_empty()).then_some(ready);
+        held.or_else(|| self.coder.due().map(|due| due.max(ready)))
     }
 }
 
@@ -305,6 +318,7 @@ impl<C: Coder> Streams<C> {
         };
         if let Some(stream) = own.and_then(|own| self.streams.get_mut(&own)) {
             stream.quality = quality;
+            stream.pace.begin();
             stream.coder.prefer(quality);
         }
     }
@@ -316,7 +330,16 @@ impl<C: Coder> Streams<C> {
         // One who could is enough: the others are parted from it then.
         let may_send =
             |id: &StreamId| self.subscribers.values().any(|other| other.stream == *id && other.pacer.may_send());
-        self.streams.iter().filter(|(id, _)| may_send(id)).filter_map(|(_, stream)| stream.coder.due()).min()
+        self.streams.iter().filter(|(id, _)| may_send(id)).filter_map(|(_, stream)| stream.due()).min()
+    }
+
+    /// A viewer has typed or pointed, and that was carried out: what it is sent
+    /// next goes at once.
+    pub fn hurry(&mut self, viewer: ViewerId) {
+        let stream = self.subscribers.get(&viewer).map(|subscriber| subscriber.stream);
+        if let Some(stream) = stream.and_then(|id| self.streams.get_mut(&id)) {
+            stream.pace.hurry();
+        }
     }
 
     /// A display has another size now: everybody who sees it begins anew.
@@ -393,8 +416,9 @@ impl<C: Coder> Streams<C> {
         }
         let now = clock();
         let rooms = self.subscribers.values().filter(|other| other.stream == id).map(|other| other.pacer.room());
-        let room = rooms.min()?.min(MOST_BYTES);
-        let stream = self.streams.get_mut(&id).filter(|stream| stream.waits(now))?;
+        let rooms = rooms.min()?.min(MOST_BYTES);
+        let stream = self.streams.get_mut(&id).filter(|stream| stream.waits(now) && stream.pace.ready_at() <= now)?;
+        let room = rooms.min(stream.quality.bounds.room());
         let picture = picture(stream.display)?;
         let encoded = stream.coder.encode(picture, &stream.pending, room, now);
         if encoded.is_none() && !stream.keyframe {
@@ -418,6 +442,7 @@ impl<C: Coder> Streams<C> {
             coded,
         };
         stream.next_frame += 1;
+        stream.pace.sent(frame.coded.bytes.len(), stream.quality.bounds, now);
         // What encoding takes is no part of the way.
         let now = clock();
         for subscriber in self.subscribers.values_mut().filter(|other| other.stream == id) {
@@ -494,6 +519,7 @@ impl<C: Coder> Streams<C> {
             pending: before.pending.clone(),
             keyframe: before.keyframe,
             quality: before.quality,
+            pace: before.pace,
             coder: before.coder.branch(),
         };
         let anew = branched.keyframe;
@@ -523,9 +549,9 @@ impl<C: Coder> Streams<C> {
 
     /// A stream that begins with a whole picture.
     fn open_stream(&mut self, display: u32, size: Size, quality: Quality) -> StreamId {
-        let coder = (self.begin)(size, quality);
+        let (coder, pace) = ((self.begin)(size, quality), Pace::default());
         let pending = Damage::all(size);
-        self.add(Stream { display, epoch: 1, next_frame: 0, pending, keyframe: true, quality, coder })
+        self.add(Stream { display, epoch: 1, next_frame: 0, pending, keyframe: true, quality, pace, coder })
     }
 
     fn add(&mut self, stream: Stream<C>) -> StreamId {

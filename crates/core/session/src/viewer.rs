@@ -41,6 +41,7 @@ pub struct ViewerSession {
     beat: Duration,
     sequence: u32,
     input_seq: u32,
+    round_trip: Option<Duration>,
 }
 
 impl ViewerSession {
@@ -87,7 +88,14 @@ impl ViewerSession {
             Body::Heartbeat(beat) => {
                 vec![Event::Send(encode(HeartbeatAck { sequence: beat.sequence, sent_at_us: beat.sent_at_us }))]
             }
-            Body::HeartbeatAck(_) => Vec::new(),
+            Body::HeartbeatAck(ack) => {
+                // What was never sent, or in another life, tells nothing.
+                let sent = Duration::from_micros(ack.sent_at_us);
+                if ack.sequence == self.sequence && sent == self.beat_to_micros() {
+                    self.round_trip = Some(now.saturating_sub(sent));
+                }
+                Vec::new()
+            }
             Body::Disconnect(goodbye) => vec![Event::Goodbye(goodbye)],
             Body::SessionResponse(mut response) => {
                 response.displays.truncate(limits::DISPLAYS);
@@ -152,6 +160,17 @@ impl ViewerSession {
         }
         self.awaiting = Some(now);
         Some(encode(RefreshRequest { stream: self.stream.unwrap_or(0), epoch: self.epoch, ..Default::default() }))
+    }
+
+    /// How long the last heartbeat took to the relay and back.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
+    }
+
+    /// When the last heartbeat was sent, as it says so itself.
+    fn beat_to_micros(&self) -> Duration {
+        Duration::from_micros(u64::try_from(self.beat.as_micros()).unwrap_or(0))
     }
 
     /// How long nothing was heard.

@@ -340,7 +340,13 @@ impl Thread {
             self.send_frames();
             return Ok(());
         }
-        self.answered = self.waker.answered();
+        let answered = self.waker.answered();
+        for (viewer, sequence) in &answered {
+            if self.answered.get(viewer) != Some(sequence) {
+                self.streams.hurry(*viewer);
+            }
+        }
+        self.answered = answered;
         self.refresh_displays()?;
         self.look_again_after(now);
         if let Some(obstacle) = self.screen.obstacle() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gc_protocol::messages::{QualityPreset, QualitySettings, VideoCodec};
-use gc_screen::streams::MOST_VIEWERS;
+use gc_screen::streams::{Bounds, MOST_VIEWERS};
 use gc_screen::video::{Quality, VideoUse};
 
 /// Pictures of a video in a second: usually, where little is wanted, and at
@@ -32,13 +32,17 @@ impl Wish {
                 (VideoUse::Regions, USUAL, usize::MAX)
             }
         };
-        let custom = preset == QualityPreset::QualityCustom;
-        let frames = self.settings.max_frames_per_second;
-        let frames_per_second = if custom && frames > 0 { frames.min(MOST) } else { usual };
+        let video = if self.decodes { video } else { VideoUse::Never };
+        if preset != QualityPreset::QualityCustom {
+            return Quality { video, frames_per_second: usual, frame_bytes: bytes, bounds: Bounds::default() };
+        }
+        let frames = self.settings.max_frames_per_second.min(MOST);
+        let frames_per_second = if frames > 0 { frames } else { usual };
         let bits = u64::from(self.settings.max_kbit_per_second) * 1_000;
-        let limit = bits / 8 / u64::from(frames_per_second);
-        let frame_bytes = if custom && bits > 0 { usize::try_from(limit).unwrap_or(usize::MAX) } else { bytes };
-        Quality { video: if self.decodes { video } else { VideoUse::Never }, frames_per_second, frame_bytes }
+        let bytes_per_second = usize::try_from(bits / 8).unwrap_or(usize::MAX);
+        let frame_bytes = if bits > 0 { bytes_per_second / frames_per_second as usize } else { bytes };
+        let bounds = Bounds { frames_per_second: frames, bytes_per_second };
+        Quality { video, frames_per_second, frame_bytes, bounds }
     }
 }
 
@@ -90,6 +94,7 @@ mod tests {
             max_frames_per_second: frames,
             max_kbit_per_second: kbit,
         };
+        let bounds = |frames_per_second, bytes_per_second| Bounds { frames_per_second, bytes_per_second };
         use QualityPreset::{QualityAuto, QualityBalanced, QualityCustom, QualityHigh, QualityLow};
         for (asked, expected) in [
             (QualitySettings::default(), regions),
@@ -98,12 +103,23 @@ mod tests {
             (settings(QualityBalanced, 0, 0), Quality { frame_bytes: LESS, ..regions }),
             (
                 settings(QualityLow, 0, 0),
-                Quality { video: VideoUse::Whole, frames_per_second: FEW, frame_bytes: LITTLE },
+                Quality { video: VideoUse::Whole, frames_per_second: FEW, frame_bytes: LITTLE, ..regions },
             ),
-            (settings(QualityCustom, 10, 800), Quality { frames_per_second: 10, frame_bytes: 10_000, ..regions }),
+            (settings(QualityCustom, 0, 0), regions),
+            (
+                settings(QualityCustom, 10, 800),
+                Quality { frames_per_second: 10, frame_bytes: 10_000, bounds: bounds(10, 100_000), ..regions },
+            ),
+            (settings(QualityCustom, 5, 0), Quality { frames_per_second: 5, bounds: bounds(5, 0), ..regions }),
+            (settings(QualityCustom, 0, 800), Quality { frame_bytes: 3_333, bounds: bounds(0, 100_000), ..regions }),
             (
                 settings(QualityCustom, u32::MAX, u32::MAX),
-                Quality { frames_per_second: 60, frame_bytes: 8_947_848_531, ..regions },
+                Quality {
+                    frames_per_second: 60,
+                    frame_bytes: 8_947_848_531,
+                    bounds: bounds(60, 536_870_911_875),
+                    ..regions
+                },
             ),
         ] {
             let mut wishes = Wishes::default();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use gc_access::{Access, Permission, SessionView};
+use gc_protocol::messages::{VideoCodec, ViewerStatistics};
 use gc_store::{SessionFilter, SessionRow, Status};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -37,6 +38,53 @@ pub(crate) struct Watching {
     in_control: bool,
     #[schema(format = DateTime)]
     since: String,
+    /// How pictures reach it, as it said last; null before that.
+    statistics: Option<Statistics>,
+}
+
+/// How pictures are coded.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CodecName {
+    /// Every picture exact.
+    Tiles,
+    /// Exact, and a region of video.
+    H264,
+}
+
+/// How pictures reached a viewer within the last seconds, from the agent's
+/// encoder on.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Statistics {
+    #[schema(format = DateTime)]
+    measured_at: String,
+    frames_per_second: u32,
+    kbit_per_second: u32,
+    codec: CodecName,
+    /// What a picture took the agent on average, in microseconds; null where none came.
+    encode_us: Option<u32>,
+    /// What it took the viewer.
+    decode_us: Option<u32>,
+    /// From an input to its picture, in microseconds; null where nothing was typed.
+    latency_us: Option<u32>,
+    /// From the viewer to the relay and back, in microseconds; null where it is not known yet.
+    round_trip_us: Option<u32>,
+}
+
+impl Statistics {
+    fn new((told, when): &(ViewerStatistics, i64)) -> Self {
+        let known = |figure: u32| (figure > 0).then_some(figure);
+        Self {
+            measured_at: at(*when),
+            frames_per_second: told.frames_per_second,
+            kbit_per_second: told.kbit_per_second,
+            codec: if told.codec() == VideoCodec::H264 { CodecName::H264 } else { CodecName::Tiles },
+            encode_us: known(told.encode_us),
+            decode_us: known(told.decode_us),
+            latency_us: known(told.latency_us),
+            round_trip_us: known(told.round_trip_us),
+        }
+    }
 }
 
 /// One session.
@@ -85,6 +133,7 @@ impl Session {
                     access: link.access.as_str().into(),
                     in_control: all.controller == Some(*id),
                     since: at(link.since),
+                    statistics: link.statistics.as_ref().map(Statistics::new),
                 });
                 (watching.collect(), all.obstacle.clone())
             })

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::{BufMut, Bytes, BytesMut};
 use gc_access::Access;
 use gc_protocol::header::{self, AgentHeader, RELAY, STREAM_BIT};
-use gc_protocol::messages::Body;
+use gc_protocol::messages::{Body, ViewerStatistics};
 use gc_protocol::{Ending, RawEnvelope, encode, encode_framed};
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -73,6 +73,8 @@ pub(crate) struct ViewerLink {
     pub(crate) since: i64,
     /// The picture whose acknowledgement is timed.
     pub(crate) awaited: Awaited,
+    /// How pictures reach it, as it said last, and when, in UTC milliseconds.
+    pub(crate) statistics: Option<(ViewerStatistics, i64)>,
 }
 
 /// Everybody connected to one session.
@@ -194,6 +196,13 @@ impl Links {
     pub(crate) fn acknowledged(&mut self, viewer: u32, raw: &RawEnvelope) {
         if let Some(took) = self.viewers.get_mut(&viewer).and_then(|link| link.awaited.acknowledged(raw)) {
             self.meters.acknowledged.record(took.as_secs_f64());
+        }
+    }
+
+    /// A viewer says how pictures reach it.
+    pub(crate) fn measured(&mut self, viewer: u32, statistics: ViewerStatistics, at: i64) {
+        if let Some(link) = self.viewers.get_mut(&viewer) {
+            link.statistics = Some((statistics, at));
         }
     }
 

@@ -46,10 +46,15 @@ const FRAME_ACK: u32 = 2;
 /// Acknowledgements, refreshes and the like that a viewer may send in a second:
 /// more than any screen has pictures.
 const STEERING_PER_SECOND: u32 = 500;
+/// Wishes that a viewer may have in a second, for another display or other
+/// pictures: each may cost the agent a fresh start.
+const WISHES_PER_SECOND: u32 = 20;
+/// Field numbers of `SwitchDisplay` and `QualitySettings`.
+const WISHES: [u32; 2] = [30, 31];
 /// How often in a second control may be taken or given up: everybody in the
 /// session is told each time.
 const CONTROL_PER_SECOND: u32 = 5;
-/// Heartbeats of a viewer in a second.
+/// Heartbeats and statistics of a viewer in a second.
 const HEARTBEATS_PER_SECOND: u32 = 20;
 /// What a viewer is told whose login is gone.
 const LOGGED_OUT: &str = "Your login has ended.";
@@ -182,6 +187,7 @@ async fn serve(app: Arc<App>, socket: WebSocket, claims: Claims, session: Arc<Se
             let mut reader = Reader {
                 throttle: InputThrottle::new(app.clock.now()),
                 steering: Counter::default(),
+                wishes: Counter::default(),
                 controls: Counter::default(),
                 heartbeats: Counter::default(),
                 app: app.clone(),
@@ -246,6 +252,7 @@ async fn join(
         decodable: decodable(hello.decodable),
         since: app.clock.wall(),
         awaited: Awaited::default(),
+        statistics: None,
     };
     let joining = Joining { link, address: client.0, version };
     session.join(app, joining).await.map_err(|refusal| match refusal {
@@ -289,6 +296,7 @@ struct Reader {
     outbox: Arc<Outbox>,
     throttle: InputThrottle,
     steering: Counter,
+    wishes: Counter,
     controls: Counter,
     heartbeats: Counter,
     refused: u32,
@@ -415,6 +423,9 @@ impl Reader {
                 .map_err(|_| (Ending::Flooding, "Too much input at once.")),
             Ok(Destination::Agent) => {
                 self.steering.take(STEERING_PER_SECOND, self.app.clock.now())?;
+                if WISHES.contains(&raw.field()) {
+                    self.wishes.take(WISHES_PER_SECOND, self.app.clock.now())?;
+                }
                 self.session.with_links(|all| {
                     if raw.field() == FRAME_ACK {
                         all.acknowledged(self.viewer, &raw);
@@ -450,6 +461,11 @@ impl Reader {
                 self.heartbeats.take(HEARTBEATS_PER_SECOND, self.app.clock.now())?;
                 let ack = HeartbeatAck { sequence: beat.sequence, sent_at_us: beat.sent_at_us };
                 let _: Result<(), _> = self.outbox.push(encode(ack));
+            }
+            Body::ViewerStatistics(statistics) => {
+                self.heartbeats.take(HEARTBEATS_PER_SECOND, self.app.clock.now())?;
+                let at = self.app.clock.wall();
+                self.session.with_links(|all| all.measured(self.viewer, statistics, at));
             }
             Body::ViewerHello(_) => return Err((Ending::Protocol, "The viewer introduced itself twice.")),
             Body::ControlRequest(ControlRequest { take }) => {

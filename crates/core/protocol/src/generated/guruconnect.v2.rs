@@ -147,12 +147,39 @@ pub struct SwitchDisplay {
 pub struct QualitySettings {
     #[prost(enumeration = "QualityPreset", tag = "1")]
     pub preset: i32,
-    /// Of video, 1 to 60; 0 for what the preset has.
+    /// With the preset custom, of all frames together: 1 to 60; 0 without a bound.
+    /// The first frame after an input goes at once all the same.
     #[prost(uint32, tag = "2")]
     pub max_frames_per_second: u32,
-    /// Of video; 0 for what the line carries.
+    /// With the preset custom, of all frames together; 0 without a bound.
     #[prost(uint32, tag = "3")]
     pub max_kbit_per_second: u32,
+}
+/// A viewer to the relay, every few seconds: how pictures reach it, from the
+/// agent's encoder on. The relay keeps the last of each viewer.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ViewerStatistics {
+    /// Of the time since the last of these.
+    #[prost(uint32, tag = "1")]
+    pub frames_per_second: u32,
+    #[prost(uint32, tag = "2")]
+    pub kbit_per_second: u32,
+    /// H264 while a video is shown, else TILES.
+    #[prost(enumeration = "VideoCodec", tag = "3")]
+    pub codec: i32,
+    /// Of a frame on average, in microseconds: the agent's encoding and the
+    /// viewer's decoding. 0 where no frame came.
+    #[prost(uint32, tag = "4")]
+    pub encode_us: u32,
+    #[prost(uint32, tag = "5")]
+    pub decode_us: u32,
+    /// From an input to the picture that answers it, in microseconds; 0 where
+    /// nothing was typed.
+    #[prost(uint32, tag = "6")]
+    pub latency_us: u32,
+    /// To the relay and back, in microseconds; 0 where it is not known yet.
+    #[prost(uint32, tag = "7")]
+    pub round_trip_us: u32,
 }
 /// The relay to the agent: this viewer wants pictures.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1186,7 +1213,7 @@ impl TerminalKind {
 pub struct Envelope {
     #[prost(
         oneof = "envelope::Body",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 50, 51, 52, 53, 54, 60, 61, 62, 80, 81"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 50, 51, 52, 53, 54, 60, 61, 62, 80, 81"
     )]
     pub body: ::core::option::Option<envelope::Body>,
 }
@@ -1276,6 +1303,8 @@ pub mod envelope {
         ClipboardOffer(super::ClipboardOffer),
         #[prost(message, tag = "41")]
         ClipboardRequest(super::ClipboardRequest),
+        #[prost(message, tag = "42")]
+        ViewerStatistics(super::ViewerStatistics),
         #[prost(message, tag = "50")]
         FileOfferStart(super::FileOfferStart),
         #[prost(message, tag = "51")]

@@ -126,7 +126,7 @@ impl Canvas {
     }
 
     /// Take over a part of another canvas of the same size.
-    pub(crate) fn copy(&mut self, from: &Self, part: Rect) {
+    pub fn copy(&mut self, from: &Self, part: Rect) {
         if from.size == self.size && part.fits(self.size) {
             self.copy_block(from, part.x as usize, part.y as usize, part.width as usize, part.height as usize);
         }

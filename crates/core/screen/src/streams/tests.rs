@@ -206,6 +206,55 @@ fn frames_are_as_large_as_there_is_room() {
 }
 
 #[test]
+fn a_viewers_own_bounds_hold_and_what_it_types_is_seen_at_once() {
+    let mut streams = streams_of(500);
+    let bounded = |frames_per_second, bytes_per_second| Quality {
+        bounds: Bounds { frames_per_second, bytes_per_second },
+        ..Quality::EXACT
+    };
+    assert!(streams.subscribe(1, 0, SIZE, bounded(5, 0), MS));
+    assert!(streams.subscribe(2, 0, SIZE, bounded(0, 5_000), MS));
+    assert!(streams.subscribe(3, 0, SIZE, Quality::EXACT, MS));
+    let (mut came, mut now) = (BTreeMap::<ViewerId, (usize, usize)>::new(), MS * 100_000);
+    let step = |streams: &mut Streams<Fake>, now: Duration, came: &mut BTreeMap<ViewerId, (usize, usize)>| {
+        let mut went = Vec::new();
+        touch(streams);
+        while let Some(frame) = send(streams, now) {
+            let viewer = streams.subscribers(frame.stream)[0];
+            streams.acknowledged(viewer, (frame.stream, frame.epoch, frame.frame_number), Duration::ZERO, now);
+            let (frames, bytes) = came.entry(viewer).or_default();
+            *frames += 1;
+            *bytes += frame.coded.bytes.len();
+            went.push(viewer);
+        }
+        went
+    };
+    for _ in 0..1000 {
+        now += MS * 10;
+        step(&mut streams, now, &mut came);
+    }
+    // It was seen to be due, neither before its time nor never.
+    let due = streams.due().unwrap();
+    assert!(due > now && due <= now + MS * 200, "{due:?} at {now:?}");
+    now = due.max(now) + MS * 10;
+    step(&mut streams, now, &mut came);
+    now += MS * 10;
+    assert_eq!(step(&mut streams, now, &mut came), [3], "the others had theirs just now");
+    streams.hurry(1);
+    streams.hurry(4);
+    now += MS * 10;
+    assert_eq!(step(&mut streams, now, &mut came), [1, 3]);
+    assert!((49..=54).contains(&came[&1].0) && came[&3].0 > 1000, "{came:?}");
+    // A picture and what changed: no more than was allowed in ten seconds.
+    assert!((45_000..=55_500).contains(&came[&2].1), "{came:?}");
+    // Other bounds hold at once.
+    streams.prefer(1, Quality::EXACT, now);
+    now += MS * 10;
+    assert!(step(&mut streams, now, &mut came).contains(&1));
+    assert_eq!(streams.due().filter(|due| *due < now), None, "nothing is due for whoever has no bounds");
+}
+
+#[test]
 fn huge_displays_come_in_several_frames() {
     let size = Size::new(7680, 4320);
     let mut streams = streams_of(4_000);

@@ -16,6 +16,7 @@ pub use units::{Sequence, UnitError, sequence, starts_anew};
 
 use crate::codec::Canvas;
 use crate::geometry::Rect;
+use crate::streams::Bounds;
 
 /// What encodes a region as H.264, one access unit (Annex B) for each picture.
 pub trait VideoEncoder {
@@ -52,11 +53,18 @@ pub struct Quality {
     pub frames_per_second: u32,
     /// Most bytes of a picture of a video.
     pub frame_bytes: usize,
+    /// For all frames together, video or not.
+    pub bounds: Bounds,
 }
 
 impl Quality {
     /// Every picture exact.
-    pub const EXACT: Self = Self { video: VideoUse::Never, frames_per_second: 30, frame_bytes: usize::MAX };
+    pub const EXACT: Self = Self {
+        video: VideoUse::Never,
+        frames_per_second: 30,
+        frame_bytes: usize::MAX,
+        bounds: Bounds { frames_per_second: 0, bytes_per_second: 0 },
+    };
 }
 
 /// A frame of a stream.
