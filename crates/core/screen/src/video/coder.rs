@@ -127,7 +127,9 @@ impl<V: VideoEncoder> ScreenCoder<V> {
         if waiting * PHOTO_BYTES < room.saturating_mul(WHILE) {
             return None;
         }
-        self.motion.find_still(self.tiles.photos()).filter(|region| V::takes(*region))
+        let found = self.motion.find_still(self.tiles.photos())?;
+        // The last tiles may reach beyond the picture.
+        found.common(self.size().rect()).filter(|region| V::takes(*region))
     }
 
     fn watch(&mut self, picture: &Canvas, now: Duration) -> Option<Rect> {
