@@ -2,6 +2,7 @@
 //! takes them. The viewer is the real one's core: the same machine, decoder
 //! and TLS, without a window.
 
+pub mod arrival;
 pub mod figures;
 pub mod floor;
 pub mod footprint;
@@ -14,6 +15,7 @@ pub mod scene;
 pub mod screen;
 pub mod slow;
 pub mod stage;
+pub mod still;
 pub mod viewer;
 pub mod watcher;
 pub mod xvnc;

@@ -11,10 +11,11 @@ use gc_bench::latency::Plan;
 use gc_bench::network::Extent;
 use gc_bench::scene::Motion;
 use gc_bench::watcher::Doing;
-use gc_bench::{floor, footprint, latency, network, record, rfb, scene, screen, slow, watcher};
+use gc_bench::{arrival, floor, footprint, latency, network, record, rfb, scene, screen, slow, watcher};
 
-const USAGE: &str = "usage: bench screen | latency [--samples N] | network [--all] [--seconds N] | slow [--seconds N] \
-                     | footprint [--seconds N]   [--json FILE]
+const USAGE: &str =
+    "usage: bench screen | latency [--samples N] | network [--all] [--seconds N] | slow [film] [--seconds N] \
+                     | arrival | footprint [--seconds N]   [--json FILE]
        bench record [FOLDER [CLASS...]]";
 /// Names a folder of recordings that were given.
 const CORPUS: &str = "GC_BENCH_CORPUS";
@@ -50,7 +51,9 @@ fn main() -> Result<()> {
         ["footprint"] => footprint::run(part(footprint::PART), &mut rows),
         ["network"] => network::run(Extent::Few, part(network::PART), &mut rows),
         ["network", "--all"] => network::run(Extent::All, part(network::PART), &mut rows),
-        ["slow"] => slow::run(part(slow::PART), &mut rows),
+        ["arrival"] => arrival::run(&recordings()?, &mut rows),
+        ["slow"] => slow::run(Motion::Scrolling, part(slow::PART), &mut rows),
+        ["slow", "film"] => slow::run(Motion::Film, part(slow::PART), &mut rows),
         // Parts that run as processes of their own.
         ["scene", name] => return play(Motion::named(name).context(USAGE)?),
         ["watch", "watching"] => return watcher::run(Doing::Watching),

@@ -108,7 +108,8 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Each line with a still screen, then each with one that scrolls.
+    /// Each line with a still screen, then each with a page that scrolls beside a
+    /// film.
     fn peer(
         &self,
         name: &str,
@@ -122,7 +123,7 @@ impl Bench<'_> {
             still.push(self.seen(*kind, &watch));
         }
         drop(playing);
-        let _playing = scene(Motion::Page)?;
+        let _playing = scene(Motion::Both)?;
         for (kind, still) in self.kinds.iter().zip(still) {
             let scrolling = self.seen(*kind, &watch);
             rows.add(row(*kind, name, &still, &scrolling))?;

@@ -12,8 +12,8 @@ use gc_screen::Canvas;
 use x11rb::connection::Connection;
 use x11rb::protocol::Event;
 use x11rb::protocol::xproto::{
-    ChangeGCAux, ConnectionExt as _, CreateGCAux, CreateWindowAux, EventMask, Gcontext, ImageFormat, InputFocus, Pixmap, Rectangle,
-    Window, WindowClass,
+    ChangeGCAux, ConnectionExt as _, CreateGCAux, CreateWindowAux, EventMask, Gcontext, ImageFormat, InputFocus,
+    Pixmap, Rectangle, Window, WindowClass,
 };
 use x11rb::rust_connection::RustConnection;
 use x11rb::{COPY_DEPTH_FROM_PARENT, CURRENT_TIME};
@@ -48,12 +48,19 @@ pub enum Motion {
     Page,
     /// A film plays, and the time goes on in it and beside it.
     Film,
+    /// Text that never comes again scrolls beside a film.
+    Both,
 }
 
 impl Motion {
     /// All of them, by name.
-    const NAMES: [(&'static str, Self); 4] =
-        [("still", Self::Still), ("scrolling", Self::Scrolling), ("page", Self::Page), ("film", Self::Film)];
+    const NAMES: [(&'static str, Self); 5] = [
+        ("still", Self::Still),
+        ("scrolling", Self::Scrolling),
+        ("page", Self::Page),
+        ("film", Self::Film),
+        ("both", Self::Both),
+    ];
 
     /// Its name.
     #[must_use]
@@ -100,13 +107,14 @@ pub fn run(display: Option<&str>, motion: Motion, ready: impl FnOnce(), ended: &
             }
         }
         step += 1;
-        if motion == Motion::Page && (step * STEP).is_multiple_of(u32::from(TEXT.1)) {
+        if matches!(motion, Motion::Page | Motion::Both) && (step * STEP).is_multiple_of(u32::from(TEXT.1)) {
             scene.turn_page(&mut chance)?;
         }
         let now = now_millis();
-        if motion == Motion::Film {
+        if matches!(motion, Motion::Film | Motion::Both) {
             scene.play(step, now, &mut noise)?;
-        } else {
+        }
+        if motion != Motion::Film {
             scene.scroll(step)?;
         }
         scene.tell_time(now)?;

@@ -31,12 +31,12 @@ pub fn slow_line() -> Conditions {
 ///
 /// # Errors
 /// When something does not start, or a viewer is lost.
-pub fn run(part: Duration, rows: &mut Rows) -> Result<()> {
+pub fn run(motion: Motion, part: Duration, rows: &mut Rows) -> Result<()> {
     let line = Line::even(slow_line())?;
     let listen = format!("{}:0", line.b().address());
     line.b().run(|| {
         let mut stage = Stage::open(&listen)?;
-        let _scene = stage.play(Motion::Scrolling)?;
+        let _scene = stage.play(motion)?;
         let mut bench =
             Bench { fast: Watcher::start(command(&stage.ticket()?, Doing::Typing)?)?, rows, alone: None, part };
         // What begins costs a whole picture; that is not what is measured.

@@ -53,7 +53,8 @@ impl Scene {
             // Missed after a while; it comes back by itself.
             _ => {
                 self.agent.child().pause()?;
-                self.browser.run("wait_selector", json!({ "selector": ".curtain:has-text('computer’s line is lost')" }))?;
+                self.browser
+                    .run("wait_selector", json!({ "selector": ".curtain:has-text('computer’s line is lost')" }))?;
                 self.agent.child().resume()?;
             }
         }
@@ -107,7 +108,9 @@ fn what_was_chosen_holds_over_lost_lines() -> Result<()> {
         ensure!(scene.chosen()? == LITTLE, "{which}: the page says {}", scene.chosen()?);
 
         scene.browser.choose_quality(EXACT)?;
-        until("no video", Duration::from_secs(20), || Ok((!scene.browser.statistics()?.contains("H.264")).then_some(())))?;
+        until("no video", Duration::from_secs(20), || {
+            Ok((!scene.browser.statistics()?.contains("H.264")).then_some(()))
+        })?;
         scene.lose(which)?;
         scene.only(&film, "lossless tiles", "H.264").with_context(|| format!("exact, after {which} line"))?;
         ensure!(scene.chosen()? == EXACT, "{which}: the page says {}", scene.chosen()?);

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use gc_screen::{Canvas, Rect};
 
-/// Where it plays: odd places and edges, as windows have them.
-pub const PLACE: Rect = Rect::new(301, 167, 401, 241);
+/// Where it plays, beside text that scrolls: odd places and edges, as windows
+/// have them.
+pub const PLACE: Rect = Rect::new(1001, 167, 401, 241);
 /// Where its cells begin, from its own corner, and how large each is.
 const STAMP: u32 = 24;
 const CELL: u32 = 24;
