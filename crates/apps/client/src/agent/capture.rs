@@ -65,10 +65,12 @@ impl Capture {
             screen,
             link,
             layout,
-            streams: Streams::new(STREAM_BIT | 1, screen_coders(MEMORY / TILE_BYTES, TileKey::new(&seed), openh264)),
+            streams: Streams::new(
+                STREAM_BIT | 1,
+                screen_coders(MEMORY / TILE_BYTES, TileKey::new(&seed), openh264),
+            ),
             wishes: Wishes::default(),
             seen: BTreeMap::new(),
-            pixels: Vec::new(),
             pointer: Pointer::default(),
             looked_late: false,
             obstacle: None,
@@ -110,7 +112,6 @@ struct Thread {
     streams: Streams<ScreenCoder<OpenH264>>,
     wishes: Wishes,
     seen: BTreeMap<u32, Seen>,
-    pixels: Vec<u8>,
     pointer: Pointer,
     /// The pointer moved just after it had been looked at.
     looked_late: bool,
@@ -217,8 +218,12 @@ impl Thread {
                 self.streams.clear(STREAM_BIT | 1);
             }
         }
-        if self.streams.is_empty() {
+        if self.streams.is_empty() && !self.seen.is_empty() {
             self.seen.clear();
+            // Nobody watches: nothing needs looking at.
+            if let Err(error) = self.screen.changed(&[]) {
+                tracing::debug!(%error, "the screen does not come to rest");
+            }
         }
     }
 
@@ -390,7 +395,8 @@ impl Thread {
 
     /// Spread what changed over the displays that somebody watches.
     fn note_changes(&mut self) -> Result<(), DesktopError> {
-        let changed = self.screen.changed()?;
+        let watched: Vec<_> = self.seen.keys().filter_map(|id| self.layout.display(*id)).collect();
+        let changed = self.screen.changed(&watched)?;
         for (id, seen) in &mut self.seen {
             let size = seen.canvas.size();
             match &changed {
@@ -419,11 +425,12 @@ impl Thread {
         let mut changed = Damage::new(seen.canvas.size());
         let mut outcome = Ok(());
         for rect in seen.uncaptured.rects() {
-            outcome = self.screen.grab(&info, rect, &mut self.pixels);
+            let canvas = &mut seen.canvas;
+            let mut take = |bytes: &[u8], stride| canvas.absorb_rows(rect, bytes, stride, &mut changed);
+            outcome = self.screen.grab(&info, rect, &mut take);
             if outcome.is_err() {
                 break;
             }
-            seen.canvas.absorb(rect, &self.pixels, &mut changed);
         }
         if outcome.is_ok() {
             seen.uncaptured.clear();
