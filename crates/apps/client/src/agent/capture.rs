@@ -14,7 +14,7 @@ use gc_screen::codec::{TILE_BYTES, TileKey};
 use gc_screen::streams::{Frame, MOST_VIEWERS, Moved};
 use gc_screen::video::{Kind, ScreenCoder, screen_coders};
 use gc_screen::{Canvas, Damage, Rect, Size, Streams};
-use gc_video::{OpenH264, openh264};
+use gc_video::{ScreenVideo, screen_video};
 
 use super::layout::Layout;
 use super::link::Link;
@@ -67,7 +67,7 @@ impl Capture {
             layout,
             streams: Streams::new(
                 STREAM_BIT | 1,
-                screen_coders(MEMORY / TILE_BYTES, TileKey::new(&seed), openh264),
+                screen_coders(MEMORY / TILE_BYTES, TileKey::new(&seed), screen_video),
             ),
             wishes: Wishes::default(),
             seen: BTreeMap::new(),
@@ -109,7 +109,7 @@ struct Thread {
     screen: Box<dyn Screen>,
     link: Link,
     layout: Layout,
-    streams: Streams<ScreenCoder<OpenH264>>,
+    streams: Streams<ScreenCoder<ScreenVideo>>,
     wishes: Wishes,
     seen: BTreeMap<u32, Seen>,
     pointer: Pointer,
