@@ -3,27 +3,27 @@
 #![expect(unsafe_code, reason = "interfaces of the system")]
 
 use std::mem::ManuallyDrop;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
-use windows::Win32::Foundation::E_NOTIMPL;
 use windows::Win32::Media::MediaFoundation::{
     CODECAPI_AVEncCommonMaxBitRate, CODECAPI_AVEncCommonMeanBitRate, CODECAPI_AVEncCommonRateControlMode,
     CODECAPI_AVEncMPVDefaultBPictureCount, CODECAPI_AVEncMPVGOPSize, CODECAPI_AVEncVideoForceKeyFrame,
     CODECAPI_AVEncVideoMaxQP, CODECAPI_AVEncVideoMinQP, CODECAPI_AVLowLatencyMode, ICodecAPI, IMFActivate,
-    IMFAsyncCallback, IMFAsyncCallback_Impl, IMFAsyncResult, IMFMediaEventGenerator, IMFMediaType, IMFSample,
-    IMFShutdown, IMFTransform, MEError, METransformHaveOutput, METransformNeedInput, MF_E_TRANSFORM_NEED_MORE_INPUT,
-    MF_E_TRANSFORM_STREAM_CHANGE, MF_LOW_LATENCY, MF_MT_AVG_BITRATE, MF_MT_DEFAULT_STRIDE, MF_MT_FRAME_RATE,
-    MF_MT_FRAME_SIZE, MF_MT_INTERLACE_MODE, MF_MT_MAJOR_TYPE, MF_MT_MPEG_SEQUENCE_HEADER, MF_MT_MPEG2_PROFILE,
-    MF_MT_PIXEL_ASPECT_RATIO, MF_MT_SUBTYPE, MF_MT_TRANSFER_FUNCTION, MF_MT_VIDEO_NOMINAL_RANGE, MF_MT_VIDEO_PRIMARIES,
-    MF_MT_YUV_MATRIX, MF_TRANSFORM_ASYNC, MF_TRANSFORM_ASYNC_UNLOCK, MFMediaType_Video, MFNominalRange_16_235,
-    MFT_FRIENDLY_NAME_Attribute, MFT_MESSAGE_NOTIFY_BEGIN_STREAMING, MFT_MESSAGE_NOTIFY_START_OF_STREAM,
-    MFT_OUTPUT_DATA_BUFFER, MFT_OUTPUT_STREAM_CAN_PROVIDE_SAMPLES, MFT_OUTPUT_STREAM_PROVIDES_SAMPLES,
-    MFVideoFormat_H264, MFVideoFormat_NV12, MFVideoInterlace_Progressive, MFVideoPrimaries_BT709, MFVideoTransFunc_709,
-    MFVideoTransferMatrix_BT709, eAVEncCommonRateControlMode_PeakConstrainedVBR, eAVEncH264VProfile_Main,
+    IMFMediaEventGenerator, IMFMediaType, IMFSample, IMFShutdown, IMFTransform, MEError, METransformHaveOutput,
+    METransformNeedInput, MF_E_TRANSFORM_NEED_MORE_INPUT, MF_E_TRANSFORM_STREAM_CHANGE, MF_EVENT_FLAG_NONE,
+    MF_LOW_LATENCY, MF_MT_AVG_BITRATE, MF_MT_DEFAULT_STRIDE, MF_MT_FRAME_RATE, MF_MT_FRAME_SIZE, MF_MT_INTERLACE_MODE,
+    MF_MT_MAJOR_TYPE, MF_MT_MPEG_SEQUENCE_HEADER, MF_MT_MPEG2_PROFILE, MF_MT_PIXEL_ASPECT_RATIO, MF_MT_SUBTYPE,
+    MF_MT_TRANSFER_FUNCTION, MF_MT_VIDEO_NOMINAL_RANGE, MF_MT_VIDEO_PRIMARIES, MF_MT_YUV_MATRIX, MF_TRANSFORM_ASYNC,
+    MF_TRANSFORM_ASYNC_UNLOCK, MFMediaType_Video, MFNominalRange_16_235, MFT_FRIENDLY_NAME_Attribute,
+    MFT_MESSAGE_NOTIFY_BEGIN_STREAMING, MFT_MESSAGE_NOTIFY_START_OF_STREAM, MFT_OUTPUT_DATA_BUFFER,
+    MFT_OUTPUT_STREAM_CAN_PROVIDE_SAMPLES, MFT_OUTPUT_STREAM_PROVIDES_SAMPLES, MFVideoFormat_H264, MFVideoFormat_NV12,
+    MFVideoInterlace_Progressive, MFVideoPrimaries_BT709, MFVideoTransFunc_709, MFVideoTransferMatrix_BT709,
+    eAVEncCommonRateControlMode_PeakConstrainedVBR, eAVEncH264VProfile_Main,
 };
 use windows::Win32::System::Variant::VARIANT;
-use windows::core::{GUID, IUnknownImpl, Interface, Ref, implement};
+use windows::core::{GUID, Interface};
 
 use super::platform::{Platform, Result, failed};
 use crate::encoder::{COARSEST, FINEST, RATE, bits_in_a_second};
@@ -41,7 +41,6 @@ const CHANGES: usize = 4;
 
 /// An encoder that is ready for pictures of one size.
 pub(super) struct Transform {
-    platform: Platform,
     activate: IMFActivate,
     transform: IMFTransform,
     codec: ICodecAPI,
@@ -53,6 +52,8 @@ pub(super) struct Transform {
     size: (usize, usize),
     frame_bytes: usize,
     pictures: i64,
+    /// Last: it ends after all that it gave.
+    platform: Platform,
 }
 
 impl Transform {
@@ -356,22 +357,55 @@ fn bytes(sample: &IMFSample) -> Result<Vec<u8>> {
 }
 
 /// What an asynchronous encoder has said: how many pictures it wants, and how
-/// many units are ready.
+/// many units are ready. Another thread listens, so that a wait has an end.
 struct Events {
     heard: Receiver<windows::core::Result<u32>>,
     wanted: u32,
     made: u32,
+    listens: Option<JoinHandle<()>>,
+}
+
+/// What tells them.
+struct Teller(IMFMediaEventGenerator);
+
+// SAFETY: objects of Media Foundation belong to no thread ("Media Foundation and
+// COM": they are free-threaded).
+unsafe impl Send for Teller {}
+
+impl Teller {
+    /// Wait for the next event; an error once the encoder is shut down.
+    fn next(&self) -> windows::core::Result<u32> {
+        // SAFETY: plain calls; what comes back is ours.
+        unsafe { self.0.GetEvent(MF_EVENT_FLAG_NONE)?.GetType() }
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        // The encoder is shut down: this waits for its last event.
+        if let Some(thread) = self.listens.take() {
+            let _: std::thread::Result<()> = thread.join();
+        }
+    }
 }
 
 impl Events {
     fn listen(transform: &IMFTransform) -> Result<Self> {
-        let generator: IMFMediaEventGenerator = transform.cast().map_err(failed("it tells nothing"))?;
+        let teller = Teller(transform.cast().map_err(failed("it tells nothing"))?);
         // Few wait: none comes but for a picture.
         let (told, heard) = channel();
-        let ear: IMFAsyncCallback = Ear { generator: generator.clone(), told }.into();
-        // SAFETY: the generator keeps the callback for as long as it needs it.
-        unsafe { generator.BeginGetEvent(&ear, None) }.map_err(failed("it tells nothing"))?;
-        Ok(Self { heard, wanted: 0, made: 0 })
+        let listen = move || {
+            loop {
+                let event = teller.next();
+                let goes_on = event.is_ok();
+                if told.send(event).is_err() || !goes_on {
+                    return;
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("hardware-events".into()).spawn(listen);
+        let thread = thread.map_err(|error| error.to_string())?;
+        Ok(Self { heard, wanted: 0, made: 0, listens: Some(thread) })
     }
 
     /// Wait until it wants a picture.
@@ -399,33 +433,5 @@ impl Events {
         self.wanted += u32::from(event == METransformNeedInput.0.cast_unsigned());
         self.made += u32::from(event == METransformHaveOutput.0.cast_unsigned());
         if event == MEError.0.cast_unsigned() { Err("it has failed".into()) } else { Ok(()) }
-    }
-}
-
-/// Called by Media Foundation, on a thread of its own, for each event.
-#[implement(IMFAsyncCallback, Agile = false)]
-struct Ear {
-    generator: IMFMediaEventGenerator,
-    told: Sender<windows::core::Result<u32>>,
-}
-
-impl IMFAsyncCallback_Impl for Ear_Impl {
-    fn GetParameters(&self, _: *mut u32, _: *mut u32) -> windows::core::Result<()> {
-        // What is usual.
-        Err(E_NOTIMPL.into())
-    }
-
-    fn Invoke(&self, result: Ref<IMFAsyncResult>) -> windows::core::Result<()> {
-        // SAFETY: the result is of this generator; it may be used from any thread.
-        let event = unsafe { self.generator.EndGetEvent(result.as_ref()).and_then(|event| event.GetType()) };
-        let goes_on = event.is_ok();
-        // Shut down, or nobody listens: the last reference to this goes with the
-        // generator's.
-        if self.told.send(event).is_err() || !goes_on {
-            return Ok(());
-        }
-        let this: IMFAsyncCallback = self.to_interface();
-        // SAFETY: as in `Events::listen`.
-        unsafe { self.generator.BeginGetEvent(&this, None) }
     }
 }
