@@ -5,7 +5,7 @@ use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use gc_desktop::{Changed, Desktop};
+use gc_desktop::{Changed, Desktop, Screen};
 use gc_keys::by_code;
 use gc_screen::Rect;
 use gc_session::agent::Injection;
@@ -28,11 +28,15 @@ pub fn measure(plan: Plan) -> Result<Samples> {
     let displays = screen.displays()?;
     let display = displays.first().cloned().context("no display")?;
     let key = by_code("KeyA").context("no such key")?;
-    let mut pixels = Vec::new();
     let probe = Rect::new(0, 0, 200, 200);
-    let at = (PROBE.1 as usize * 200 + PROBE.0 as usize) * 4;
-    screen.grab(&display, probe, &mut pixels)?;
-    let mut shown = pixels.get(at).copied();
+    let look = |screen: &mut dyn Screen| -> Result<Option<u8>> {
+        let mut shown = None;
+        screen.grab(&display, probe, &mut |bytes, stride| {
+            shown = bytes.get(PROBE.1 as usize * stride + PROBE.0 as usize * 4).copied();
+        })?;
+        Ok(shown)
+    };
+    let mut shown = look(&mut *screen)?;
     let mut samples = Samples::default();
     for number in 0..plan.warm_up + plan.samples {
         std::thread::sleep(pause());
@@ -41,16 +45,16 @@ pub fn measure(plan: Plan) -> Result<Samples> {
         input.inject(&Injection::Key(key, false), &displays)?;
         loop {
             wakes.recv_timeout(Duration::from_secs(5)).context("nothing changes at a key press")?;
-            let Changed::Boxes(boxes) = screen.changed()? else { continue };
+            let Changed::Boxes(boxes) = screen.changed(&displays)? else { continue };
             if boxes.is_empty() {
                 continue;
             }
-            screen.grab(&display, probe, &mut pixels)?;
-            if pixels.get(at).copied() != shown {
+            let now = look(&mut *screen)?;
+            if now != shown {
+                shown = now;
                 break;
             }
         }
-        shown = pixels.get(at).copied();
         if number >= plan.warm_up {
             samples.add(begun.elapsed());
         }

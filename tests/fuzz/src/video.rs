@@ -6,18 +6,34 @@ use std::time::Duration;
 use arbitrary::{Result, Unstructured};
 use gc_screen::codec::{Decoder, Encoder, TileKey};
 use gc_screen::streams::Coder;
-use gc_screen::video::{Kind, Overlay, Quality, ScreenCoder, VideoEncoder, VideoUse, sequence, starts_anew};
+use gc_screen::video::{
+    Kind, Overlay, Quality, ScreenCoder, Sequence, VideoEncoder, VideoUse, sequence, starts_anew, told_in_order,
+};
 use gc_screen::{Canvas, Damage, Rect, Size};
 
 use crate::picture::{SLOTS, noise};
 
-/// Whatever comes as video is read or refused, and so is where it is to lie.
+/// Whatever comes as video is read or refused, and so is where it is to lie; what
+/// is written anew can be read.
 pub(crate) fn units(data: &[u8]) {
     let begins = starts_anew(data);
     if let Ok(sequence) = sequence(data) {
         assert!(sequence.width % 2 == 0 && sequence.height % 2 == 0, "cut to half a pixel of colour");
     } else {
         let _: bool = begins;
+    }
+    if let Ok(told) = told_in_order(data.to_vec()) {
+        match sequence(data) {
+            Ok(before) => {
+                let after = sequence(&told).expect("what was written can be read");
+                assert_eq!((after.reordered, after.colours), (Some(0), Some(([1, 1, 1], false))));
+                let same = |one: Sequence| (one.profile, one.width, one.height);
+                assert_eq!(same(before), same(after), "another sequence");
+                assert_eq!(starts_anew(&told), begins);
+                assert_eq!(told_in_order(told.clone()), Ok(told), "something is left to be said");
+            }
+            Err(_) => assert_eq!(told, data, "changed without parameters"),
+        }
     }
     let size = Size::new(100, 80);
     let mut overlay = Overlay::default();

@@ -4,7 +4,13 @@
 //! Architectural invariant: nothing here decides who may do what. Each system
 //! has its own module; unsafe code explains itself block by block.
 
+#[cfg(any(windows, test))]
+mod backoff;
+#[cfg(any(windows, test))]
+mod cursor_shape;
 mod error;
+#[cfg(any(windows, test))]
+mod rotation;
 #[cfg(windows)]
 mod windows;
 #[cfg(target_os = "linux")]
@@ -61,6 +67,9 @@ pub struct CursorImage {
     pub hidden: bool,
 }
 
+/// What pixels are lent to: their bytes, and the bytes from row to row.
+pub type Take<'a> = &'a mut dyn FnMut(&[u8], usize);
+
 /// Sees the desktop. Owned by one thread.
 pub trait Screen: Send {
     /// The displays now.
@@ -69,18 +78,22 @@ pub trait Screen: Send {
     /// When the system does not answer.
     fn displays(&mut self) -> Result<Vec<DisplayInfo>, DesktopError>;
 
-    /// What may have changed since the last call.
+    /// What may have changed on these displays since the last call: those that
+    /// somebody watches, and perhaps others. What is not named needs no looking
+    /// at, until it is named again.
     ///
     /// # Errors
     /// When the system does not answer.
-    fn changed(&mut self) -> Result<Changed, DesktopError>;
+    fn changed(&mut self, watched: &[DisplayInfo]) -> Result<Changed, DesktopError>;
 
-    /// Pixels of a part of a display: blue, green, red and one ignored byte
-    /// each, rows from the top without gaps, into `pixels`.
+    /// Lend the pixels of a part of a display: blue, green, red and one ignored
+    /// byte each, rows from the top, and how many bytes one row begins after the
+    /// one before. The last row may end with its last pixel.
     ///
     /// # Errors
-    /// When the part does not exist any more or cannot be seen just now.
-    fn grab(&mut self, display: &DisplayInfo, part: Rect, pixels: &mut Vec<u8>) -> Result<(), DesktopError>;
+    /// When the part does not exist any more or cannot be seen just now; then
+    /// nothing is lent.
+    fn grab(&mut self, display: &DisplayInfo, part: Rect, take: Take<'_>) -> Result<(), DesktopError>;
 
     /// The pointer's picture if it changed, and where it is on the desktop.
     ///
@@ -88,7 +101,8 @@ pub trait Screen: Send {
     /// When the system does not answer.
     fn cursor(&mut self) -> Result<(Option<CursorImage>, (i32, i32)), DesktopError>;
 
-    /// How often to look where the system does not report changes.
+    /// How often to look where the system does not report changes; `None` where
+    /// it reports all of those on the displays that are watched.
     fn poll_period(&self) -> Option<Duration>;
 
     /// Why nothing can be shown just now, in words for the technician.
@@ -260,7 +274,7 @@ impl std::fmt::Debug for Desktop {
 ///
 /// # Errors
 /// When there is none that can be seen, in words for the technician.
-pub fn open(wake: Box<dyn Fn() + Send>) -> Result<Desktop, DesktopError> {
+pub fn open(wake: Box<dyn Fn() + Send + Sync>) -> Result<Desktop, DesktopError> {
     #[cfg(target_os = "linux")]
     return x11::open(wake);
     #[cfg(windows)]

@@ -59,6 +59,17 @@ impl Planes {
     }
 }
 
+impl Planes {
+    /// The same with the two chroma planes as one, by turns (NV12): what
+    /// encoders in hardware take.
+    pub(crate) fn interleaved(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.luma.len() * 3 / 2);
+        bytes.extend_from_slice(&self.luma);
+        bytes.extend(self.blue.iter().zip(&self.red).flat_map(|(blue, red)| [*blue, *red]));
+        bytes
+    }
+}
+
 impl openh264::formats::YUVSource for Planes {
     fn dimensions(&self) -> (usize, usize) {
         (self.width, self.height)

@@ -14,11 +14,11 @@ use openh264_sys2::{
 use crate::colour::Planes;
 
 /// Pictures in a second that a rate is told for.
-const RATE: usize = 30;
+pub(crate) const RATE: usize = 30;
 /// No picture is finer: more could not be seen while it moves. 42 dB on films.
-const FINEST: u8 = 22;
+pub(crate) const FINEST: u8 = 22;
 /// No picture is coarser: below, nothing can be made out.
-const COARSEST: u8 = 44;
+pub(crate) const COARSEST: u8 = 44;
 /// Bytes of a picture, whatever room there is: what a tenth of a megabit carries
 /// at the usual rate, and ten times what the finest take.
 const FRAME_BYTES: (usize, usize) = (400, 400_000);
@@ -57,12 +57,34 @@ impl VideoEncoder for OpenH264 {
     }
 
     fn encode(&mut self, picture: &Canvas, region: Rect, room: usize, fresh: bool) -> Option<Vec<u8>> {
+        self.take(picture, region)?;
+        self.encode_taken(frame_bytes(room), fresh)
+    }
+}
+
+/// Bytes that a picture may take where there is so much room.
+pub(crate) fn frame_bytes(room: usize) -> usize {
+    room.clamp(FRAME_BYTES.0, FRAME_BYTES.1)
+}
+
+impl OpenH264 {
+    /// Take over a region's colours.
+    pub(crate) fn take(&mut self, picture: &Canvas, region: Rect) -> Option<&Planes> {
         if !Self::takes(region) {
             tracing::info!(?region, "a region that no video is made of");
             return None;
         }
         self.planes.take(picture, region)?;
-        let frame_bytes = room.clamp(FRAME_BYTES.0, FRAME_BYTES.1);
+        Some(&self.planes)
+    }
+
+    /// What was taken over.
+    pub(crate) fn taken(&self) -> &Planes {
+        &self.planes
+    }
+
+    /// Encode what was taken over.
+    pub(crate) fn encode_taken(&mut self, frame_bytes: usize, fresh: bool) -> Option<Vec<u8>> {
         let size = (self.planes.width, self.planes.height);
         if fresh || self.running.as_ref().is_some_and(|running| running.size != size) {
             self.running = None;
@@ -138,7 +160,7 @@ impl Running {
     }
 }
 
-fn bits_in_a_second(frame_bytes: usize) -> u32 {
+pub(crate) fn bits_in_a_second(frame_bytes: usize) -> u32 {
     u32::try_from(frame_bytes * 8 * RATE).unwrap_or(u32::MAX)
 }
 

@@ -24,7 +24,11 @@ pub fn run(path: &Path, frames: u32, pace: u32) -> Result<()> {
     for number in 0..frames {
         let due = begun + Duration::from_secs(1) * number / pace.max(1);
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
-        screen.grab(&display, display.size.rect(), &mut pixels)?;
+        let row = display.size.width as usize * 4;
+        pixels.clear();
+        screen.grab(&display, display.size.rect(), &mut |bytes, stride| {
+            bytes.chunks(stride).for_each(|line| pixels.extend_from_slice(line.get(..row).unwrap_or_default()));
+        })?;
         for pixel in pixels.as_chunks_mut::<4>().0 {
             pixel[3] = 255;
         }

@@ -1,4 +1,4 @@
-//! The pointer's picture: monochrome, colour, or with alpha.
+//! The pointer's picture: read here, understood in `cursor_shape`.
 
 use windows::Win32::Graphics::Gdi::{
     BI_RGB, BITMAP, BITMAPINFO, BITMAPINFOHEADER, DIB_RGB_COLORS, DeleteObject, GetDIBits, GetObjectW, HBITMAP, HDC,
@@ -9,6 +9,7 @@ use windows::Win32::UI::WindowsAndMessaging::{
 use windows::core::BOOL;
 
 use super::refused;
+use crate::cursor_shape::{Bitmap, coloured, monochrome};
 use crate::{CursorImage, DesktopError};
 
 /// Largest edge that is read.
@@ -54,48 +55,15 @@ fn picture(screen: HDC, icon: HICON) -> Option<CursorImage> {
 }
 
 fn decode(screen: HDC, info: &ICONINFO) -> Option<CursorImage> {
-    let (width, mask_height, mask) = bits(screen, info.hbmMask)?;
-    let monochrome = info.hbmColor.is_invalid();
-    // A monochrome pointer's mask holds AND above XOR.
-    let height = if monochrome { mask_height / 2 } else { mask_height };
-    let pixels = (width * height) as usize;
-    let mut rgba = Vec::with_capacity(pixels * 4);
-    if monochrome {
-        let (and, xor) = mask.split_at((pixels * 4).min(mask.len()));
-        for (and, xor) in and.chunks_exact(4).zip(xor.chunks_exact(4)) {
-            rgba.extend_from_slice(match (and.first() != Some(&0), xor.first() != Some(&0)) {
-                (false, false) => &[0, 0, 0, 255],
-                (false, true) => &[255, 255, 255, 255],
-                (true, false) => &[0, 0, 0, 0],
-                // What is below, inverted, has no picture: grey shows on both.
-                (true, true) => &[128, 128, 128, 255],
-            });
-        }
-    } else {
-        let (_, _, colour) = bits(screen, info.hbmColor)?;
-        let has_alpha = colour.chunks_exact(4).any(|pixel| pixel.last() != Some(&0));
-        for (pixel, and) in colour.chunks_exact(4).zip(mask.chunks_exact(4)) {
-            let [blue, green, red, alpha] = *pixel else { return None };
-            let alpha = match (has_alpha, and.first()) {
-                (true, _) => alpha,
-                (false, Some(0)) => 255,
-                (false, _) => 0,
-            };
-            let shade = |value: u8| (u16::from(value) * u16::from(alpha) / 255) as u8;
-            rgba.extend_from_slice(&[shade(red), shade(green), shade(blue), alpha]);
-        }
+    let hotspot = (info.xHotspot, info.yHotspot);
+    let mask = read(screen, info.hbmMask)?;
+    if info.hbmColor.is_invalid() {
+        return monochrome(&mask, hotspot);
     }
-    (rgba.len() == pixels * 4).then_some(CursorImage {
-        width,
-        height,
-        hotspot: (info.xHotspot, info.yHotspot),
-        rgba,
-        hidden: false,
-    })
+    coloured(&read(screen, info.hbmColor)?, &mask, hotspot)
 }
 
-/// A bitmap's size and its pixels, four bytes each, rows from the top.
-fn bits(screen: HDC, bitmap: HBITMAP) -> Option<(u32, u32, Vec<u8>)> {
+fn read(screen: HDC, bitmap: HBITMAP) -> Option<Bitmap> {
     let mut shape = BITMAP::default();
     // SAFETY: the buffer is as long as it says.
     let known = unsafe { GetObjectW(bitmap.into(), size_of::<BITMAP>() as i32, Some((&raw mut shape).cast())) };
@@ -103,7 +71,7 @@ fn bits(screen: HDC, bitmap: HBITMAP) -> Option<(u32, u32, Vec<u8>)> {
     if known == 0 || width == 0 || height == 0 || width > EDGE || height > EDGE * 2 {
         return None;
     }
-    let mut pixels = vec![0; width as usize * height as usize * 4];
+    let mut bytes = vec![0; width as usize * height as usize * 4];
     let mut info = BITMAPINFO {
         bmiHeader: BITMAPINFOHEADER {
             biSize: size_of::<BITMAPINFOHEADER>() as u32,
@@ -117,8 +85,7 @@ fn bits(screen: HDC, bitmap: HBITMAP) -> Option<(u32, u32, Vec<u8>)> {
         ..Default::default()
     };
     // SAFETY: the buffer holds all rows at 32 bits a pixel.
-    let rows = unsafe {
-        GetDIBits(screen, bitmap, 0, height, Some(pixels.as_mut_ptr().cast()), &raw mut info, DIB_RGB_COLORS)
-    };
-    (rows != 0).then_some((width, height, pixels))
+    let rows =
+        unsafe { GetDIBits(screen, bitmap, 0, height, Some(bytes.as_mut_ptr().cast()), &raw mut info, DIB_RGB_COLORS) };
+    (rows != 0).then_some(Bitmap { width, height, bytes })
 }

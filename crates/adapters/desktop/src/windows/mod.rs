@@ -1,22 +1,29 @@
-//! Windows: capture by GDI, input by `SendInput`, native dialogs.
+//! Windows: capture by desktop duplication or GDI, input by `SendInput`, native
+//! dialogs.
 
 mod cursor;
 mod dialog;
+mod dxgi;
+mod gdi;
 mod input;
 mod keyboard;
+mod library;
 mod panel;
 mod scale;
 mod screen;
+
+use std::sync::Arc;
 
 use windows::Win32::System::Registry::{HKEY_LOCAL_MACHINE, RRF_RT_REG_SZ, RegGetValueW};
 use windows::core::w;
 
 use crate::{Desktop, DesktopError, Prompt};
 
-/// GDI reports no changes, so nothing wakes by itself: the screen is looked at
-/// as often as [`crate::Screen::poll_period`] says.
-pub(crate) fn open(_wake: Box<dyn Fn() + Send>) -> Result<Desktop, DesktopError> {
-    Ok(Desktop { screen: Box::new(screen::GdiScreen::new()?), input: Box::new(input::SendInput::default()) })
+/// Desktop duplication wakes where it works. GDI reports no changes: with it the
+/// screen is looked at as often as [`crate::Screen::poll_period`] says.
+pub(crate) fn open(wake: Box<dyn Fn() + Send + Sync>) -> Result<Desktop, DesktopError> {
+    let screen = screen::WindowsScreen::new(Arc::from(wake))?;
+    Ok(Desktop { screen: Box::new(screen), input: Box::new(input::SendInput::default()) })
 }
 
 pub(crate) fn prompt() -> Box<dyn Prompt> {

@@ -65,7 +65,7 @@ fn answered(what: &str) -> impl Fn(x11rb::errors::ReplyError) -> DesktopError + 
 
 /// Open screen and input, each with a connection of its own so that neither
 /// waits for the other.
-pub(crate) fn open(wake: Box<dyn Fn() + Send>) -> Result<Desktop, DesktopError> {
+pub(crate) fn open(wake: Box<dyn Fn() + Send + Sync>) -> Result<Desktop, DesktopError> {
     let (connection, number) = connect()?;
     let connection = Arc::new(connection);
     let root = connection.setup().roots.get(number).map(|screen| screen.root);

@@ -20,7 +20,7 @@ use x11rb::{COPY_FROM_PARENT, NONE};
 
 use super::shm::Segment;
 use super::{answered, failed};
-use crate::{Changed, CursorImage, DesktopError, DisplayInfo, Screen};
+use crate::{Changed, CursorImage, DesktopError, DisplayInfo, Screen, Take};
 
 /// What the event thread has seen.
 #[derive(Debug, Clone, Default)]
@@ -191,7 +191,7 @@ impl Screen for X11Screen {
         Ok(displays)
     }
 
-    fn changed(&mut self) -> Result<Changed, DesktopError> {
+    fn changed(&mut self, _: &[DisplayInfo]) -> Result<Changed, DesktopError> {
         // The display says once that something has changed, until it is asked
         // what: without that word there is nothing to ask.
         if !self.marks.damage.swap(false, Ordering::AcqRel) {
@@ -205,7 +205,7 @@ impl Screen for X11Screen {
         Ok(Changed::Boxes(boxes.map(|r| (r.x.into(), r.y.into(), r.width.into(), r.height.into())).collect()))
     }
 
-    fn grab(&mut self, display: &DisplayInfo, part: Rect, pixels: &mut Vec<u8>) -> Result<(), DesktopError> {
+    fn grab(&mut self, display: &DisplayInfo, part: Rect, take: Take<'_>) -> Result<(), DesktopError> {
         let what = "the screen cannot be read";
         let length = part.area() * 4;
         let edge = |origin: i32, offset: u32| i16::try_from(i64::from(origin) + i64::from(offset));
@@ -215,7 +215,7 @@ impl Screen for X11Screen {
         let (Ok(width), Ok(height)) = (u16::try_from(part.width), u16::try_from(part.height)) else {
             return Err(DesktopError::Stale);
         };
-        pixels.clear();
+        let stride = part.width as usize * 4;
         let (connection, root) = (self.connection.clone(), self.root);
         if let Some(segment) = self.segment(length) {
             let format = ImageFormat::Z_PIXMAP.into();
@@ -224,13 +224,13 @@ impl Screen for X11Screen {
                 .map_err(failed(what))?
                 .reply()
                 .map_err(answered(what))?;
-            pixels.extend_from_slice(segment.bytes().get(..length).unwrap_or_default());
+            take(segment.bytes().get(..length).ok_or(DesktopError::Stale)?, stride);
         } else {
             let image = connection.get_image(ImageFormat::Z_PIXMAP, root, x, y, width, height, !0);
             let image = image.map_err(failed(what))?.reply().map_err(answered(what))?;
-            pixels.extend_from_slice(&image.data);
+            take(image.data.get(..length).ok_or(DesktopError::Stale)?, stride);
         }
-        if pixels.len() < length { Err(DesktopError::Stale) } else { Ok(()) }
+        Ok(())
     }
 
     fn cursor(&mut self) -> Result<(Option<CursorImage>, (i32, i32)), DesktopError> {

@@ -14,7 +14,7 @@ use gc_screen::codec::{TILE_BYTES, TileKey};
 use gc_screen::streams::{Frame, MOST_VIEWERS, Moved};
 use gc_screen::video::{Kind, ScreenCoder, screen_coders};
 use gc_screen::{Canvas, Damage, Rect, Size, Streams};
-use gc_video::{OpenH264, openh264};
+use gc_video::{ScreenVideo, screen_video};
 
 use super::layout::Layout;
 use super::link::Link;
@@ -65,10 +65,12 @@ impl Capture {
             screen,
             link,
             layout,
-            streams: Streams::new(STREAM_BIT | 1, screen_coders(MEMORY / TILE_BYTES, TileKey::new(&seed), openh264)),
+            streams: Streams::new(
+                STREAM_BIT | 1,
+                screen_coders(MEMORY / TILE_BYTES, TileKey::new(&seed), screen_video),
+            ),
             wishes: Wishes::default(),
             seen: BTreeMap::new(),
-            pixels: Vec::new(),
             pointer: Pointer::default(),
             looked_late: false,
             obstacle: None,
@@ -107,10 +109,9 @@ struct Thread {
     screen: Box<dyn Screen>,
     link: Link,
     layout: Layout,
-    streams: Streams<ScreenCoder<OpenH264>>,
+    streams: Streams<ScreenCoder<ScreenVideo>>,
     wishes: Wishes,
     seen: BTreeMap<u32, Seen>,
-    pixels: Vec<u8>,
     pointer: Pointer,
     /// The pointer moved just after it had been looked at.
     looked_late: bool,
@@ -217,8 +218,12 @@ impl Thread {
                 self.streams.clear(STREAM_BIT | 1);
             }
         }
-        if self.streams.is_empty() {
+        if self.streams.is_empty() && !self.seen.is_empty() {
             self.seen.clear();
+            // Nobody watches: nothing needs looking at.
+            if let Err(error) = self.screen.changed(&[]) {
+                tracing::debug!(%error, "the screen does not come to rest");
+            }
         }
     }
 
@@ -396,7 +401,8 @@ impl Thread {
 
     /// Spread what changed over the displays that somebody watches.
     fn note_changes(&mut self) -> Result<(), DesktopError> {
-        let changed = self.screen.changed()?;
+        let watched: Vec<_> = self.seen.keys().filter_map(|id| self.layout.display(*id)).collect();
+        let changed = self.screen.changed(&watched)?;
         for (id, seen) in &mut self.seen {
             let size = seen.canvas.size();
             match &changed {
@@ -425,11 +431,12 @@ impl Thread {
         let mut changed = Damage::new(seen.canvas.size());
         let mut outcome = Ok(());
         for rect in seen.uncaptured.rects() {
-            outcome = self.screen.grab(&info, rect, &mut self.pixels);
+            let canvas = &mut seen.canvas;
+            let mut take = |bytes: &[u8], stride| canvas.absorb_rows(rect, bytes, stride, &mut changed);
+            outcome = self.screen.grab(&info, rect, &mut take);
             if outcome.is_err() {
                 break;
             }
-            seen.canvas.absorb(rect, &self.pixels, &mut changed);
         }
         if outcome.is_ok() {
             seen.uncaptured.clear();

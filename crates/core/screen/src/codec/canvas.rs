@@ -100,11 +100,17 @@ impl Canvas {
     /// green, red and one that says nothing; rows without gaps) and mark in
     /// `changed` the tiles that differ.
     pub fn absorb(&mut self, rect: Rect, bytes: &[u8], changed: &mut Damage) {
-        if !rect.fits(self.size) || bytes.len() < rect.area() * 4 {
+        self.absorb_rows(rect, bytes, rect.width as usize * 4, changed);
+    }
+
+    /// The same where one row begins so many bytes after the one before.
+    pub fn absorb_rows(&mut self, rect: Rect, bytes: &[u8], stride: usize, changed: &mut Damage) {
+        let length = rect.width as usize * 4;
+        if !rect.fits(self.size) || stride < length || bytes.len() < (rect.height as usize - 1) * stride + length {
             return;
         }
-        let (pixels, _) = bytes.as_chunks::<4>();
-        for (y, row) in (rect.y..rect.y + rect.height).zip(pixels.chunks_exact(rect.width as usize)) {
+        for (y, row) in (rect.y..rect.y + rect.height).zip(bytes.chunks(stride)) {
+            let (row, _) = row.get(..length).unwrap_or_default().as_chunks::<4>();
             let (mut x, mut row) = (rect.x, row);
             while !row.is_empty() {
                 let to_edge = crate::TILE - x % crate::TILE;
@@ -164,6 +170,25 @@ pub(super) fn same<const N: usize>(a: (&[u32], usize), b: (&[u32], usize), rows:
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_may_have_gaps() {
+        let mut canvas = Canvas::new(Size::new(8, 4));
+        // Three rows of two pixels, twelve bytes apart; the last one has no gap.
+        let bytes: Vec<u8> = (0..32).collect();
+        let mut changed = Damage::new(canvas.size());
+        canvas.absorb_rows(Rect::new(3, 1, 2, 3), &bytes, 12, &mut changed);
+        for (y, expected) in [(1, [0x02_0100, 0x06_0504]), (2, [0x0e_0d0c, 0x12_1110]), (3, [0x1a_1918, 0x1e_1d1c])] {
+            assert_eq!(canvas.row(3, y, 2), expected);
+        }
+        assert_eq!(changed.count(), 1);
+        // Too few bytes, and rows that overlap, are not taken.
+        for (length, stride) in [(31, 12), (32, 7)] {
+            let mut canvas = Canvas::new(Size::new(8, 4));
+            canvas.absorb_rows(Rect::new(3, 1, 2, 3), &bytes[..length], stride, &mut changed);
+            assert_eq!(canvas, Canvas::new(Size::new(8, 4)));
+        }
+    }
 
     #[test]
     fn only_what_differs_is_marked() {

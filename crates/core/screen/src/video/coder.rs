@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::film::{Film, Phase, Runs};
 use super::motion::{Look, Motion};
-use super::{Coded, Kind, MakeVideo, Quality, VideoEncoder, VideoUse};
+use super::{Coded, Kind, MakeVideo, Quality, VideoEncoder, VideoUse, starts_anew};
 use crate::TILE;
 use crate::codec::{Canvas, Encoded, Encoder, TILE_EDGE, TileKey};
 use crate::damage::Damage;
@@ -221,6 +221,8 @@ impl<V: VideoEncoder> ScreenCoder<V> {
         let fresh = film.fresh;
         match film.video.as_mut().and_then(|video| video.encode(picture, film.region, most, fresh)) {
             Some(bytes) => {
+                // It may have begun anew by itself: another encoder took over.
+                let fresh = fresh || starts_anew(&bytes);
                 (film.fresh, film.waits) = (false, false);
                 // On average so many in a second; one may come a little early.
                 let period = Duration::from_secs(1) / self.quality.frames_per_second.max(1);

@@ -12,7 +12,7 @@ mod units;
 
 pub use coder::{ScreenCoder, screen_coders};
 pub use overlay::{NoSuchRegion, Overlay};
-pub use units::{Sequence, UnitError, sequence, starts_anew};
+pub use units::{Sequence, UnitError, sequence, starts_anew, told_in_order, with_parameters};
 
 use crate::codec::Canvas;
 use crate::geometry::Rect;
@@ -24,8 +24,9 @@ pub trait VideoEncoder {
     fn takes(region: Rect) -> bool;
 
     /// Encode what `picture` shows in `region`, which may be of any size.
-    /// `fresh`: a decoder can begin with this picture. It should take about so
-    /// many bytes at most. `None` where the encoder has failed for good.
+    /// `fresh`: a decoder can begin with this picture; it may be one of those
+    /// also where that was not asked for. It should take about so many bytes at
+    /// most. `None` where the encoder has failed for good.
     fn encode(&mut self, picture: &Canvas, region: Rect, room: usize, fresh: bool) -> Option<Vec<u8>>;
 }
 

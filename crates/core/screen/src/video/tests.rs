@@ -49,6 +49,25 @@ impl VideoEncoder for Broken {
     }
 }
 
+/// Another encoder takes over at the fifth picture, and begins anew.
+struct Replaced(usize);
+
+impl VideoEncoder for Replaced {
+    fn takes(_: Rect) -> bool {
+        true
+    }
+
+    fn encode(&mut self, picture: &Canvas, region: Rect, room: usize, fresh: bool) -> Option<Vec<u8>> {
+        self.0 += 1;
+        let mut bytes = Rough.encode(picture, region, room, fresh)?;
+        if self.0 == 5 {
+            // Behind the pixels that stand for a picture: what begins with parameters.
+            bytes.extend([0, 0, 1, 0x67, 77, 0, 0, 1, 0x65, 0x88]);
+        }
+        Some(bytes)
+    }
+}
+
 /// A screen with its programs, and a viewer of it.
 struct Session<V: VideoEncoder> {
     coder: ScreenCoder<V>,
@@ -279,6 +298,22 @@ fn an_encoder_that_fails_costs_nobody_the_picture() {
         assert_eq!(session.differs(region), (0, 0));
         assert_eq!(session.overlay.region(), None);
     }
+}
+
+#[test]
+fn a_decoder_is_told_that_another_encoder_took_over() {
+    let mut session = Session::new(|| Some(Replaced(0)), REGIONS);
+    for _ in 0..12 {
+        session.now += MS * 33;
+        session.play(Rect::new(101, 67, 320, 180));
+        session.drain();
+    }
+    let fresh = session.kinds.iter().filter_map(|kind| match kind {
+        Kind::Video { fresh } => Some(*fresh),
+        Kind::Tiles { .. } => None,
+    });
+    let fresh: Vec<bool> = fresh.collect();
+    assert_eq!(fresh.get(..7), Some([true, false, false, false, true, false, false].as_slice()));
 }
 
 #[test]
