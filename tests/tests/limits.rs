@@ -212,7 +212,8 @@ async fn wishes_are_bounded() -> Result<()> {
             .until("ViewerLeft", |body| matches!(body, Body::ViewerLeft(left) if left.viewer == gone).then_some(()))
             .await?;
         let wishes = |body: &Body| matches!(body, Body::QualitySettings(_) | Body::SwitchDisplay(_));
-        let came = agent.seen().iter().filter(|received| received.header.peer == gone && wishes(&received.body)).count();
+        let came =
+            agent.seen().iter().filter(|received| received.header.peer == gone && wishes(&received.body)).count();
         ensure!((15..=60).contains(&came), "{came} wishes came through");
         other.say(&mut agent, "marker").await?;
     }

@@ -210,7 +210,8 @@ impl Browser {
 
     /// It closes by itself when the focus goes elsewhere.
     fn open_picture_menu(&self) -> Result<()> {
-        let script = "document.querySelector(\"summary[title='Picture quality and statistics']\").parentElement.open = true";
+        let script =
+            "document.querySelector(\"summary[title='Picture quality and statistics']\").parentElement.open = true";
         self.run("evaluate", json!({ "script": script })).map(drop)
     }
 

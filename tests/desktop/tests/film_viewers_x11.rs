@@ -66,7 +66,9 @@ impl Watch {
                 let begun = Instant::now();
                 while begun.elapsed() < LOOK {
                     match viewer.next_before(begun + LOOK).await {
-                        Ok(painted) => self.note(&viewer, &mut last, painted.is_some_and(|painted| !painted.is_empty())),
+                        Ok(painted) => {
+                            self.note(&viewer, &mut last, painted.is_some_and(|painted| !painted.is_empty()))
+                        }
                         Err(_) if stood_still => {
                             self.with(|seen| seen.sent_away += 1);
                             viewer = Viewer::open(&stage.ticket()?).await?;
@@ -266,7 +268,11 @@ fn who_joins_in_the_middle_of_a_film_sees_it() -> Result<()> {
                 if differ == 0 && part.colours() > 1_000 {
                     break;
                 }
-                ensure!(Instant::now() < deadline, "{differ} pixels beside the film differ, {} colours", part.colours());
+                ensure!(
+                    Instant::now() < deadline,
+                    "{differ} pixels beside the film differ, {} colours",
+                    part.colours()
+                );
             }
             // And on it goes.
             let films = viewer.tally().films;

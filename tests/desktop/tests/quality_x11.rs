@@ -11,6 +11,8 @@ const STAGE: Stage = Stage { film: (301, 167, 401, 241), text: (702, 200, 160, 1
 const LITTLE: &str = "little data: video while anything moves";
 const EXACT: &str = "exact, always";
 const WHOLE: &str = "H.264 for 1280×800";
+/// The page has other choices.
+const SELECT: &str = "[...document.querySelectorAll('.panel label')].find((l) => l.textContent.startsWith('Quality')).querySelector('select')";
 const FRAMES: &str = ".panel .custom label:has-text('pictures per second') input";
 const KBIT: &str = ".panel .custom label:has-text('kbit/s') input";
 
@@ -39,7 +41,7 @@ impl Scene {
     }
 
     fn chosen(&self) -> Result<Value> {
-        self.evaluate("document.querySelector('.panel label select').selectedOptions[0].textContent")
+        self.evaluate(&format!("{SELECT}.selectedOptions[0].textContent"))
     }
 
     /// Lose a line, and wait until it is back.
@@ -53,7 +55,8 @@ impl Scene {
             // Missed after a while; it comes back by itself.
             _ => {
                 self.agent.child().pause()?;
-                self.browser.run("wait_selector", json!({ "selector": ".curtain:has-text('computer’s line is lost')" }))?;
+                self.browser
+                    .run("wait_selector", json!({ "selector": ".curtain:has-text('computer’s line is lost')" }))?;
                 self.agent.child().resume()?;
             }
         }
@@ -107,7 +110,9 @@ fn what_was_chosen_holds_over_lost_lines() -> Result<()> {
         ensure!(scene.chosen()? == LITTLE, "{which}: the page says {}", scene.chosen()?);
 
         scene.browser.choose_quality(EXACT)?;
-        until("no video", Duration::from_secs(20), || Ok((!scene.browser.statistics()?.contains("H.264")).then_some(())))?;
+        until("no video", Duration::from_secs(20), || {
+            Ok((!scene.browser.statistics()?.contains("H.264")).then_some(()))
+        })?;
         scene.lose(which)?;
         scene.only(&film, "lossless tiles", "H.264").with_context(|| format!("exact, after {which} line"))?;
         ensure!(scene.chosen()? == EXACT, "{which}: the page says {}", scene.chosen()?);
@@ -128,7 +133,7 @@ fn ones_own_numbers_hold() -> Result<()> {
     ensure!(browser.run("count", json!({ "selector": ".panel .custom" }))? == json!(0));
     browser.choose_quality("custom")?;
     ensure!(browser.run("count", json!({ "selector": ".panel .custom input" }))? == json!(2));
-    scene.evaluate("document.querySelector('.panel label select').focus()")?;
+    scene.evaluate(&format!("({SELECT}.focus(), true)"))?;
     browser.run("press", json!({ "key": "Tab" }))?;
     let focused = "document.activeElement.labels[0].textContent.trim() + ' ' + document.activeElement.value";
     ensure!(scene.evaluate(focused)? == "Most pictures per second 30", "{}", scene.evaluate(focused)?);
