@@ -158,13 +158,13 @@ fn ones_own_numbers_hold() -> Result<()> {
     ensure!(mean(&frames) <= 6.0 && mean(&frames) >= 1.0, "{frames:?} pictures in a second");
     ensure!(mean(&usual.0) > 8.0, "{:?} pictures in a second before", usual.0);
 
-    // Little data.
+    // Little data; what is around the frames comes on top.
     browser.run("fill", json!({ "label": "Most pictures per second", "text": "60" }))?;
-    browser.run("fill", json!({ "label": "Most kbit/s", "text": "400" }))?;
+    browser.run("fill", json!({ "label": "Most kbit/s", "text": "100" }))?;
     std::thread::sleep(Duration::from_secs(4));
     let (frames, kbit) = scene.figures(8)?;
     println!("kbit in a second: {kbit:?}, before {:?}; pictures {frames:?}", usual.1);
-    ensure!(mean(&kbit) < 500.0 && mean(&usual.1) > 800.0, "{kbit:?} kbit in a second, before {:?}", usual.1);
+    ensure!(mean(&kbit) < 180.0 && mean(&usual.1) > 250.0, "{kbit:?} kbit in a second, before {:?}", usual.1);
 
     // The numbers stay when the menu is closed, another choice was made, and the
     // line was lost.
