@@ -51,7 +51,10 @@ impl Agent {
     fn run(program: &Path, display: &Display, code: &str, environment: &[(&str, &str)]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join(format!("GuruConnect-{code}"));
-        std::fs::copy(program, &path)?;
+        // By a process of its own: what another thread starts meanwhile would hold
+        // our open file, and one that is written to cannot be started.
+        let copied = Command::new("cp").arg(program).arg(&path).status()?;
+        ensure!(copied.success(), "the program cannot be copied");
         let mut command = display.command(&path);
         let log = logged(&mut command, gc_record::Output::Agent, folder.path())?;
         let child = Child::spawn(command.envs(environment.iter().copied()))?;

@@ -11,6 +11,8 @@ const STAGE: Stage = Stage { film: (301, 167, 401, 241), text: (702, 200, 160, 1
 const LITTLE: &str = "little data: video while anything moves";
 const EXACT: &str = "exact, always";
 const WHOLE: &str = "H.264 for 1280×800";
+/// The page has other choices.
+const SELECT: &str = "[...document.querySelectorAll('.panel label')].find((l) => l.textContent.startsWith('Quality')).querySelector('select')";
 const FRAMES: &str = ".panel .custom label:has-text('pictures per second') input";
 const KBIT: &str = ".panel .custom label:has-text('kbit/s') input";
 
@@ -39,7 +41,7 @@ impl Scene {
     }
 
     fn chosen(&self) -> Result<Value> {
-        self.evaluate("document.querySelector('.panel label select').selectedOptions[0].textContent")
+        self.evaluate(&format!("{SELECT}.selectedOptions[0].textContent"))
     }
 
     /// Lose a line, and wait until it is back.
@@ -131,7 +133,7 @@ fn ones_own_numbers_hold() -> Result<()> {
     ensure!(browser.run("count", json!({ "selector": ".panel .custom" }))? == json!(0));
     browser.choose_quality("custom")?;
     ensure!(browser.run("count", json!({ "selector": ".panel .custom input" }))? == json!(2));
-    scene.evaluate("document.querySelector('.panel label select').focus()")?;
+    scene.evaluate(&format!("({SELECT}.focus(), true)"))?;
     browser.run("press", json!({ "key": "Tab" }))?;
     let focused = "document.activeElement.labels[0].textContent.trim() + ' ' + document.activeElement.value";
     ensure!(scene.evaluate(focused)? == "Most pictures per second 30", "{}", scene.evaluate(focused)?);
@@ -156,13 +158,13 @@ fn ones_own_numbers_hold() -> Result<()> {
     ensure!(mean(&frames) <= 6.0 && mean(&frames) >= 1.0, "{frames:?} pictures in a second");
     ensure!(mean(&usual.0) > 8.0, "{:?} pictures in a second before", usual.0);
 
-    // Little data.
+    // Little data; what is around the frames comes on top.
     browser.run("fill", json!({ "label": "Most pictures per second", "text": "60" }))?;
-    browser.run("fill", json!({ "label": "Most kbit/s", "text": "400" }))?;
+    browser.run("fill", json!({ "label": "Most kbit/s", "text": "100" }))?;
     std::thread::sleep(Duration::from_secs(4));
     let (frames, kbit) = scene.figures(8)?;
     println!("kbit in a second: {kbit:?}, before {:?}; pictures {frames:?}", usual.1);
-    ensure!(mean(&kbit) < 500.0 && mean(&usual.1) > 800.0, "{kbit:?} kbit in a second, before {:?}", usual.1);
+    ensure!(mean(&kbit) < 180.0 && mean(&usual.1) > 250.0, "{kbit:?} kbit in a second, before {:?}", usual.1);
 
     // The numbers stay when the menu is closed, another choice was made, and the
     // line was lost.
