@@ -13,6 +13,7 @@
 //! no test sees this work. What can be tested without one is in `best` and in
 //! `core/screen/video/units`.
 
+mod events;
 mod platform;
 mod transform;
 
@@ -110,5 +111,28 @@ fn work(size: (usize, usize), frame_bytes: usize, pictures: &Receiver<Picture>, 
         if failed {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gc_screen::video::VideoEncoder;
+    use gc_screen::{Canvas, Rect, Size};
+
+    use crate::{Decoder, screen_video};
+
+    /// Whatever this machine has: a film plays from its first picture on.
+    #[test]
+    fn this_machine_encodes_a_film() {
+        let picture = Canvas::new(Size::new(320, 240));
+        let mut video = screen_video().unwrap();
+        let mut decoder = Decoder::default();
+        for frame in 0..60 {
+            let unit = video.encode(&picture, Rect::new(0, 0, 320, 240), 50_000, frame == 0).unwrap();
+            let fresh = gc_screen::video::starts_anew(&unit);
+            assert!(decoder.decode(&unit, fresh).is_ok(), "{frame}");
+            std::thread::sleep(std::time::Duration::from_millis(33));
+        }
+        println!("{video:?}");
     }
 }
