@@ -1,8 +1,8 @@
 //! Viewers beside a playing film: who joins, who stands still and who is slow
 //! each see the present, and cost the others nothing.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -78,12 +78,16 @@ impl Watch {
                     }
                 }
             }
-            let expected = Picture::of_display(&stage.display)?;
             let deadline = Instant::now() + SETTLES;
-            while shown(viewer.picture()) != expected || viewer.film().is_some() {
-                let differ = shown(viewer.picture()).difference(&expected);
-                ensure!(Instant::now() < deadline, "{differ} pixels are not the display's; {:?}", viewer.tally());
+            loop {
+                // What the person is told of who is here may still change.
+                let expected = Picture::of_display(&stage.display)?;
                 viewer.watch(LOOK).await?;
+                let differ = shown(viewer.picture()).difference(&expected);
+                if differ == 0 && viewer.film().is_none() {
+                    break;
+                }
+                ensure!(Instant::now() < deadline, "{differ} pixels are not the display's; {:?}", viewer.tally());
             }
             Ok(())
         })
@@ -105,7 +109,7 @@ impl Watch {
     }
 
     fn with<T>(&self, what: impl FnOnce(&mut Seen) -> T) -> T {
-        what(&mut self.seen.lock().unwrap())
+        what(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn seen(&self) -> Seen {
@@ -210,7 +214,8 @@ fn play<'scope>(
 /// The film is seen by this one, as video.
 fn await_film(watch: &Watch) -> Result<()> {
     let before = watch.seen().tally.films;
-    until("the film as video", SETTLES, || Ok((watch.seen().tally.films > before + 15).then_some(())))
+    // On a starved machine it does not move quickly enough to be one at first.
+    until("the film as video", SETTLES * 3, || Ok((watch.seen().tally.films > before + 15).then_some(())))
 }
 
 fn undisturbed(part: &Seen) -> Result<()> {
@@ -219,13 +224,14 @@ fn undisturbed(part: &Seen) -> Result<()> {
     Ok(())
 }
 
-/// Beside the others as before, as far as a busy machine lets that be seen.
-fn as_before(before: &Seen, beside: &Seen, times: u32) -> Result<()> {
+/// Beside the others as before and after that, as far as a busy machine lets
+/// that be seen.
+fn as_alone(alone: [&Seen; 2], beside: &Seen, times: u32) -> Result<()> {
     undisturbed(beside)?;
-    let enough = beside.tally.films * 2 > before.tally.films * u64::from(times);
-    ensure!(enough, "in {times} times the time {beside:?}, before {before:?}");
-    let most = before.oldest * 4 + Duration::from_secs(1);
-    ensure!(beside.oldest < most, "what was seen was {:?} old, {:?} before", beside.oldest, before.oldest);
+    let least = alone.iter().map(|part| part.tally.films).min().unwrap_or(0) * u64::from(times);
+    ensure!(beside.tally.films * 2 > least, "in {times} times the time {beside:?}, alone {alone:?}");
+    let most = alone.iter().map(|part| part.oldest).max().unwrap_or_default() * 4 + Duration::from_secs(1);
+    ensure!(beside.oldest < most, "what was seen was {:?} old, {alone:?} alone", beside.oldest);
     Ok(())
 }
 
@@ -359,11 +365,11 @@ fn who_stands_still_comes_back_to_the_present() -> Result<()> {
         ensure!(back.sent_away == 1, "{back:?}");
         let back = frozen.part(PART);
         ensure!(back.past == 0 && back.tally.films > 15, "it does not see the present: {back:?}");
-        as_before(&before, &during, 6)?;
         let after = steady.part(PART);
         undisturbed(&after)?;
         let memory_after = memory()?;
         println!("after: {after:?}, memory {memory_after:?} KiB");
+        as_alone([&before, &after], &during, 6)?;
         for (what, now) in [("meanwhile", most), ("afterwards", memory_after)] {
             let grown = (now.0.saturating_sub(memory_before.0), now.1.saturating_sub(memory_before.1));
             ensure!(grown.0 < 64 << 10 && grown.1 < 128 << 10, "server and agent have grown by {grown:?} KiB {what}");
@@ -395,8 +401,13 @@ fn beside_a_slow_one(line: &Line) -> Result<()> {
         let (start, start_slow) = (quick.begin_part(), slow.begin_part());
         std::thread::sleep(PART * 3);
         let (beside, crawls) = (quick.since(start), slow.since(start_slow));
-        println!("alone {alone:?}\nbeside {beside:?}\nslow {crawls:?}");
-        as_before(&alone, &beside, 3)?;
+        // Without the slow one once more: it reads nothing, and is sent nothing.
+        slow.frozen.store(true, Ordering::Release);
+        std::thread::sleep(Duration::from_secs(1));
+        let again = quick.part(PART);
+        slow.frozen.store(false, Ordering::Release);
+        println!("alone {alone:?}\nbeside {beside:?}\nagain {again:?}\nslow {crawls:?}");
+        as_alone([&alone, &again], &beside, 3)?;
         undisturbed(&crawls)?;
         ensure!(crawls.tally.films > 15, "the slow one sees no film: {crawls:?}");
         ensure!(crawls.oldest < Duration::from_secs(4), "the slow one saw what was {:?} old", crawls.oldest);

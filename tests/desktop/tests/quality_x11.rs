@@ -52,6 +52,21 @@ impl Scene {
                 self.browser.run("wait_selector", json!({ "selector": ".curtain" }))?;
                 self.server.restart()?;
             }
+            // It is missed after a while and sent away, and comes back as somebody
+            // whom the agent does not know.
+            "the browser's" => {
+                let login = self.server.login(&self.server.admin)?;
+                self.browser.child().pause_family(true)?;
+                until("nobody who watches", Duration::from_secs(40), || {
+                    let open = self.server.get("/api/sessions?state=open", &login)?;
+                    Ok((open["items"][0]["viewers"] == json!([])).then_some(()))
+                })?;
+                self.browser.child().pause_family(false)?;
+                until("somebody who watches", Duration::from_secs(40), || {
+                    let open = self.server.get("/api/sessions?state=open", &login)?;
+                    Ok((open["items"][0]["viewers"] != json!([])).then_some(()))
+                })?;
+            }
             // Missed after a while; it comes back by itself.
             _ => {
                 self.agent.child().pause()?;
@@ -102,7 +117,7 @@ fn mean(figures: &[f64]) -> f64 {
 fn what_was_chosen_holds_over_lost_lines() -> Result<()> {
     let mut scene = Scene::open()?;
     let film = Film::play(&scene.display, STAGE)?;
-    for which in ["the server's", "the computer's"] {
+    for which in ["the browser's", "the server's", "the computer's"] {
         scene.browser.choose_quality(LITTLE)?;
         scene.only(&film, WHOLE, "401×241")?;
         scene.lose(which)?;

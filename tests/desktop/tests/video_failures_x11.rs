@@ -80,7 +80,7 @@ impl Scene {
     }
 
     /// Nobody was sent away, and whoever controlled still does.
-    fn is_whole(mut self, viewer: u32) -> Result<()> {
+    fn whole(mut self, viewer: u32) -> Result<()> {
         ensure!(self.agent.child().ended()?.is_none(), "the agent is gone");
         let login = self.server.login(&self.server.admin)?;
         let open = self.server.get("/api/sessions?state=open", &login)?;
@@ -118,7 +118,7 @@ fn fails(how: &str) -> Result<()> {
     scene.is_lossless(&film)?;
     ensure!(scene.failures()? == failures, "the decoder is asked again");
     drop(film);
-    scene.is_whole(1)
+    scene.whole(1)
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_decoder_that_fails_once_goes_on_with_video() -> Result<()> {
     scene.browser.await_statistics(REGION)?;
     scene.is_exact(&film)?;
     drop(film);
-    scene.is_whole(1)
+    scene.whole(1)
 }
 
 #[test]
@@ -161,5 +161,5 @@ fn a_browser_without_web_codecs() -> Result<()> {
     let lines = scene.browser.run("console", json!({}))?.to_string();
     ensure!(lines.contains("made to fail: undefined"), "this browser has a decoder: {lines}");
     drop(film);
-    scene.is_whole(1)
+    scene.whole(1)
 }

@@ -11,7 +11,11 @@ pub const PLACE: Rect = Rect::new(1001, 167, 401, 241);
 /// Where its cells begin, from its own corner, and how large each is.
 const STAMP: u32 = 24;
 const CELL: u32 = 24;
-const BITS: u32 = 32;
+const BITS: u32 = 26;
+/// Milliseconds that are told apart, as a power of two: about a picture.
+const STEP: u32 = 5;
+/// What is older was never told: not all of the film is seen yet.
+const OLDEST: Duration = Duration::from_secs(3600);
 /// Pixels in the middle of a cell that are looked at, along each edge.
 const MIDDLE: u32 = 8;
 
@@ -24,8 +28,9 @@ pub(super) fn picture(step: u32, now: u32, noise: &mut u32) -> Vec<u8> {
         *noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         *byte = byte.saturating_add((*noise >> 27) as u8);
     }
+    let told = steps(now) ^ steps(now) >> 1;
     for bit in 0..BITS {
-        let lift = if now >> bit & 1 == 1 { 170 } else { 0 };
+        let lift = if told >> bit & 1 == 1 { 170 } else { 0 };
         let cell = cell(bit);
         for y in cell.y..cell.y + cell.height {
             let start = (y * PLACE.width + cell.x) as usize * 4;
@@ -36,6 +41,12 @@ pub(super) fn picture(step: u32, now: u32, noise: &mut u32) -> Vec<u8> {
     bytes
 }
 
+/// The time as it is told. One more changes one cell alone: a picture that was
+/// taken while the next one was drawn tells either's time.
+fn steps(now: u32) -> u32 {
+    now >> STEP & ((1 << BITS) - 1)
+}
+
 /// A cell of the stamp, within the film.
 fn cell(bit: u32) -> Rect {
     Rect::new(STAMP + bit % 8 * CELL, STAMP + bit / 8 * CELL, CELL, CELL)
@@ -44,14 +55,21 @@ fn cell(bit: u32) -> Rect {
 /// How old what the film shows is; `None` where no film is seen yet.
 #[must_use]
 pub fn age(picture: &Canvas, now: u32) -> Option<Duration> {
-    let told = (0..BITS).fold(0, |told, bit| {
+    let lit = |bit: u32| {
         let cell = cell(bit);
         let margin = (CELL - MIDDLE) / 2;
         let (x, y) = (PLACE.x + cell.x + margin, PLACE.y + cell.y + margin);
         let green = (y..y + MIDDLE).flat_map(|y| picture.row(x, y, MIDDLE)).map(|pixel| pixel >> 8 & 255);
-        told | u32::from(green.sum::<u32>() > 125 * MIDDLE * MIDDLE) << bit
-    });
-    (told != 0).then(|| Duration::from_millis(now.wrapping_sub(told).into()))
+        green.sum::<u32>() > 125 * MIDDLE * MIDDLE
+    };
+    let mut told = 0;
+    for bit in (0..BITS).rev() {
+        told |= (u32::from(lit(bit)) ^ (told >> (bit + 1) & 1)) << bit;
+    }
+    let steps = steps(now).wrapping_sub(told) & ((1 << BITS) - 1);
+    // What was drawn just now is of the step to come at most.
+    let steps = if steps == (1 << BITS) - 1 { 0 } else { steps };
+    Some(Duration::from_millis(u64::from(steps) << STEP)).filter(|age| told != 0 && *age < OLDEST)
 }
 
 #[cfg(test)]
@@ -63,9 +81,24 @@ mod tests {
         let size = gc_screen::Size::new(1920, 1080);
         let (mut canvas, mut noise) = (Canvas::new(size), 1);
         assert_eq!(age(&canvas, 70_000), None);
-        for (step, told) in [(0, 70_000), (1, 1), (99, u32::MAX - 5)] {
-            canvas.absorb(PLACE, &picture(step, told, &mut noise), &mut gc_screen::Damage::new(size));
-            assert_eq!(age(&canvas, told.wrapping_add(40)), Some(Duration::from_millis(40)));
+        for (step, told) in [(0, 70_000), (1, 64), (99, 4_000_000_000), (100, 4_096 << 5)] {
+            let bytes = picture(step, told, &mut noise);
+            canvas.absorb(PLACE, &bytes, &mut gc_screen::Damage::new(size));
+            let seen = age(&canvas, told.wrapping_add(400)).unwrap();
+            assert!((380..=420).contains(&seen.as_millis()), "{seen:?} at {told}");
+            // Half of the next one is here: the time of either.
+            let next = picture(step + 1, told.wrapping_add(32), &mut noise);
+            for height in [40, 60, 80, 100, 121] {
+                let length = (height * PLACE.width * 4) as usize;
+                let part = gc_screen::Rect::new(PLACE.x, PLACE.y, PLACE.width, height);
+                let mut torn = canvas.clone();
+                torn.absorb(part, &next[..length], &mut gc_screen::Damage::new(size));
+                let seen = age(&torn, told.wrapping_add(400)).unwrap();
+                assert!((340..=420).contains(&seen.as_millis()), "{seen:?} at {told}, {height} rows");
+            }
         }
+        // One that began and is not all there yet tells no time.
+        let empty = Canvas::new(size);
+        assert_eq!(age(&empty, 70_000_000), None);
     }
 }
