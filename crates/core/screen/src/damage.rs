@@ -89,6 +89,18 @@ impl Damage {
         self.count
     }
 
+    /// The first so many marked tiles, row by row, and the others.
+    #[must_use]
+    pub fn split(&self, most: usize) -> (Self, Self) {
+        let (mut first, mut rest) = (Self::new(self.size), self.clone());
+        for (first_tile, tile) in first.tiles.iter_mut().zip(&mut rest.tiles).filter(|(_, tile)| **tile).take(most) {
+            (*first_tile, *tile) = (true, false);
+        }
+        first.count = self.count.min(most);
+        rest.count = self.count - first.count;
+        (first, rest)
+    }
+
     /// Forget everything.
     pub fn clear(&mut self) {
         self.tiles.fill(false);
@@ -143,6 +155,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn split_in_two() {
+        let mut damage = Damage::new(Size::new(TILE * 3, TILE * 2));
+        damage.mark(Rect::new(TILE, 0, TILE * 2, TILE * 2));
+        for most in 0..6 {
+            let (first, rest) = damage.split(most);
+            assert_eq!((first.count(), rest.count()), (most.min(4), 4 - most.min(4)));
+            let mut both = first.clone();
+            both.merge(&rest);
+            assert_eq!(both, damage);
+            assert_eq!(first.contains(1, 0), most > 0);
+        }
+    }
 
     proptest! {
         /// Rectangles cover the marked tiles exactly once and nothing else.

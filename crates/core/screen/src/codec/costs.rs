@@ -5,8 +5,8 @@ use super::frame::{Grid, Mode, PART, Tile};
 use crate::damage::Damage;
 use crate::geometry::Rect;
 
-/// A photograph's tile, whatever it shows.
-const PHOTO: usize = TILE * TILE * 3 / 2;
+/// A photograph's tile before any was seen, and at least.
+const PHOTO: (usize, usize) = (TILE * TILE * 3 / 2, TILE * TILE / 4);
 const PATTERN: usize = TILE * TILE / 4;
 /// What needs no pixels.
 const KNOWN: usize = 2;
@@ -23,6 +23,8 @@ const LEAST: usize = 6;
 pub(super) struct Costs {
     /// Bytes of a hundred drawn parts.
     drawn: usize,
+    /// Bytes of a photograph's tile.
+    photo: usize,
     /// The tiles with which the next frame begins that has no room for all:
     /// among those that are no photographs, and among photographs.
     turns: [usize; 2],
@@ -30,7 +32,7 @@ pub(super) struct Costs {
 
 impl Default for Costs {
     fn default() -> Self {
-        Self { drawn: FIRST * 100, turns: [0; 2] }
+        Self { drawn: FIRST * 100, photo: PHOTO.0, turns: [0; 2] }
     }
 }
 
@@ -40,7 +42,7 @@ impl Costs {
             Mode::Same => 0,
             Mode::Moved | Mode::Remembered => KNOWN,
             Mode::Drawn => KNOWN + tile.drawn() as usize * self.drawn / 100,
-            Mode::Photo => PHOTO,
+            Mode::Photo => self.photo,
             Mode::Pattern => PATTERN,
         }
     }
@@ -99,6 +101,23 @@ impl Costs {
         if let Some(now) = (bytes * 100).checked_div(parts) {
             // What is larger counts at once, what is smaller by and by.
             self.drawn = now.max((self.drawn * 7 + now) / 8).clamp(LEAST * 100, PART * PART * 400);
+        }
+    }
+
+    /// The same for photographs.
+    pub(super) fn learn_photos(&mut self, grid: &Grid, bytes: usize) {
+        let (mut photos, mut others) = (0, 0);
+        for tile in &grid.tiles {
+            match tile.mode {
+                Mode::Photo => photos += 1,
+                _ => others += self.of(tile),
+            }
+        }
+        // Where something else may have taken most of it nothing is learnt.
+        if let Some(now) = bytes.saturating_sub(others).checked_div(photos)
+            && others < bytes / 2
+        {
+            self.photo = now.max((self.photo * 7 + now) / 8).clamp(PHOTO.1, TILE * TILE * 4);
         }
     }
 }

@@ -26,6 +26,11 @@ const REST: usize = 8;
 /// Parts that are drawn before a tile is looked up in memory.
 const WORTH_LOOKING: u32 = 2;
 
+/// Tiles along the edge of one of the damage's.
+const PER: usize = crate::TILE as usize / TILE;
+/// Tiles of the damage that are always looked at.
+const LEAST_PART: usize = 4;
+
 /// A frame, and what of the damage it leaves for the next one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoded {
@@ -41,8 +46,13 @@ pub struct Encoder {
     key: TileKey,
     slots: usize,
     shown: Canvas,
-    /// What the decoders will show: where not all of the damage goes.
+    /// What the decoders will show: where not all of the damage goes. It stays
+    /// for the next frame as long as that is so.
     partly: Option<Box<Canvas>>,
+    /// What the last frame left, and how many tiles the last ones brought in how
+    /// many bytes.
+    left: Damage,
+    brought: (usize, usize),
     /// The next frame tells the decoders to forget.
     forgets: bool,
     costs: Costs,
@@ -74,6 +84,8 @@ impl Encoder {
             slots,
             shown: Canvas::new(size),
             partly: None,
+            left: Damage::new(size),
+            brought: (0, 0),
             forgets: false,
             costs: Costs::default(),
             frames: Frames::new(slots),
@@ -106,14 +118,20 @@ impl Encoder {
     /// `room` bytes is deferred, but never everything. [`Self::settle`] has to
     /// follow.
     pub fn encode(&mut self, now: &Canvas, damage: &Damage, room: usize) -> Option<Encoded> {
-        let mut deferred = Damage::new(self.shown.size());
         if now.size() != self.shown.size() {
             return None;
         }
+        let part = self.part(damage, room);
+        let (damage, mut deferred) = match &part {
+            Some((part, rest)) => (part, rest.clone()),
+            None => (damage, Damage::new(self.shown.size())),
+        };
         self.grid.clear();
         let dirty = self.find_dirty(now, damage);
         if dirty == 0 {
-            return None;
+            self.left.clear();
+            // What is left may differ all the same.
+            return if deferred.is_empty() { None } else { self.encode(now, &deferred, room) };
         }
         if self.forgets {
             self.frames = Frames::new(self.slots);
@@ -145,8 +163,25 @@ impl Encoder {
             self.waiting.finish(&mut bytes);
             self.waiting.clear();
         }
+        self.costs.learn_photos(&self.grid, bytes.len());
         self.partly = partly;
+        let tiles = self.grid.tiles.iter().filter(|tile| tile.mode != Mode::Same).count();
+        self.brought = (self.brought.0 / 2 + tiles, self.brought.1 / 2 + bytes.len());
+        self.left.clone_from(&deferred);
         Some(Encoded { bytes, deferred })
+    }
+
+    /// Where the last frame left exactly this, no more of it than there may be
+    /// room for, and the rest: to look at all of it again and again would take
+    /// longer than the line does.
+    fn part(&self, damage: &Damage, room: usize) -> Option<(Damage, Damage)> {
+        if damage.is_empty() || *damage != self.left {
+            return None;
+        }
+        let (tiles, bytes) = self.brought;
+        let fit = (tiles as u64 * room as u64) / (bytes.max(1) as u64 * (PER * PER) as u64);
+        let most = usize::try_from(fit).unwrap_or(usize::MAX).saturating_add(fit as usize / 4 + LEAST_PART);
+        (most < damage.count()).then(|| damage.split(most))
     }
 
     /// Which tiles of the last frame changed to photographs, by their numbers row
@@ -160,8 +195,8 @@ impl Encoder {
     /// was encoded.
     pub fn settle(&mut self, now: &Canvas) {
         let partly = self.partly.take();
-        let now = partly.as_deref().unwrap_or(now);
-        take_over(&mut self.shown, now, &self.grid);
+        take_over(&mut self.shown, partly.as_deref().unwrap_or(now), &self.grid);
+        self.partly = partly;
         for (column, row) in self.grid.places() {
             if self.grid.tile(column, row).mode != Mode::Same {
                 let [shown, coming] = &mut self.named;
@@ -174,11 +209,13 @@ impl Encoder {
     }
 
     /// What is shown once this frame is, where that is not `now`.
-    fn compose(&self, now: &Canvas, deferred: &Damage) -> Option<Box<Canvas>> {
+    fn compose(&mut self, now: &Canvas, deferred: &Damage) -> Option<Box<Canvas>> {
+        let before = self.partly.take();
         if deferred.is_empty() {
             return None;
         }
-        let mut partly = Box::new(self.shown.clone());
+        // The one of the last frame is what is shown by now.
+        let mut partly = before.unwrap_or_else(|| Box::new(self.shown.clone()));
         take_over(&mut partly, now, &self.grid);
         Some(partly)
     }
@@ -188,10 +225,9 @@ impl Encoder {
         self.dirty.fill(false);
         let mut part = Part { left: usize::MAX, top: usize::MAX, right: 0, bottom: 0 };
         let mut count = 0;
-        let per = crate::TILE as usize / TILE;
         let (mut runs, mut spare) = (Runs::new(), Runs::new());
         for row in 0..self.grid.rows {
-            let is_damaged = |column: &usize| damage.contains((column / per) as u32, (row / per) as u32);
+            let is_damaged = |column: &usize| damage.contains((column / PER) as u32, (row / PER) as u32);
             runs.clear();
             (0..self.grid.columns).filter(is_damaged).for_each(|column| compare::extend(&mut runs, column));
             if runs.is_empty() {
