@@ -1,6 +1,6 @@
 //! What tiles are believed to cost, so that a frame does not outgrow the line.
 
-use super::canvas::TILE;
+use super::canvas::{Canvas, TILE};
 use super::frame::{Grid, Mode, PART, Tile};
 use crate::damage::Damage;
 use crate::geometry::Rect;
@@ -12,17 +12,20 @@ const PATTERN: usize = TILE * TILE / 4;
 const KNOWN: usize = 2;
 /// Where there are photographs all else leaves them one part in so many.
 const SHARE: usize = 4;
-/// A drawn part before any was seen: a quarter of its pixels cost a byte.
-const FIRST: usize = PART * PART / 4;
-
-/// A drawn part, however little the last ones cost: the next may be new.
-const LEAST: usize = 6;
+/// Bytes of a hundred changes of colour within lines of drawn parts: before any
+/// were seen, and within these bounds, however little the last ones cost: the
+/// next may be new.
+const FIRST: usize = 60;
+const BOUNDS: (usize, usize) = (15, 400);
 
 /// What was learnt of costs.
 #[derive(Debug, Clone)]
 pub(super) struct Costs {
-    /// Bytes of a hundred drawn parts.
+    /// Bytes of a hundred changes of colour within lines.
     drawn: usize,
+    /// How often the colour changes within lines of each drawn tile; empty where
+    /// that was not looked at, since there was room for everything.
+    changes: Vec<u16>,
     /// Bytes of a photograph's tile.
     photo: usize,
     /// The tiles with which the next frame begins that has no room for all:
@@ -32,27 +35,53 @@ pub(super) struct Costs {
 
 impl Default for Costs {
     fn default() -> Self {
-        Self { drawn: FIRST * 100, photo: PHOTO.0, turns: [0; 2] }
+        Self { drawn: FIRST, changes: Vec::new(), photo: PHOTO.0, turns: [0; 2] }
     }
 }
 
 impl Costs {
-    fn of(&self, tile: &Tile) -> usize {
+    fn of(&self, index: usize, tile: &Tile) -> usize {
         match tile.mode {
             Mode::Same => 0,
             Mode::Moved | Mode::Remembered => KNOWN,
-            Mode::Drawn => KNOWN + tile.drawn() as usize * self.drawn / 100,
+            Mode::Drawn => KNOWN + self.changes_of(index, tile) * self.drawn / 100,
             Mode::Photo => self.photo,
             Mode::Pattern => PATTERN,
         }
     }
 
+    /// Changes of colour within the drawn parts of a tile, about; where they were
+    /// not counted as many as there can be.
+    fn changes_of(&self, index: usize, tile: &Tile) -> usize {
+        let all = self.changes.get(index).map_or(TILE * TILE, |changes| usize::from(*changes));
+        all * tile.drawn() as usize / (TILE / PART).pow(2)
+    }
+
+    fn count(&mut self, grid: &Grid, now: &Canvas) {
+        self.changes.resize(grid.tiles.len(), 0);
+        for (column, row) in grid.places().filter(|(column, row)| grid.tile(*column, *row).mode == Mode::Drawn) {
+            let changes = (row * TILE..(row + 1) * TILE).map(|y| {
+                let line = now.line(column * TILE, y, TILE);
+                line.iter().zip(line.get(1..).unwrap_or_default()).map(|(a, b)| u16::from(a != b)).sum::<u16>()
+            });
+            if let Some(place) = self.changes.get_mut(row * grid.columns + column) {
+                *place = changes.sum();
+            }
+        }
+    }
+
     /// Leave out what does not fit, each tile in its turn, and never all. What
     /// is no photograph goes first: it is read, and costs little.
-    pub(super) fn defer(&mut self, grid: &mut Grid, room: usize, deferred: &mut Damage) {
+    pub(super) fn defer(&mut self, grid: &mut Grid, now: &Canvas, room: usize, deferred: &mut Damage) {
+        self.changes.clear();
+        let most: usize = grid.tiles.iter().map(|tile| self.of(usize::MAX, tile)).sum();
+        if most <= room {
+            return;
+        }
+        self.count(grid, now);
         let mut totals = [0; 2];
-        for tile in &grid.tiles {
-            totals[usize::from(tile.mode == Mode::Photo)] += self.of(tile);
+        for (index, tile) in grid.tiles.iter().enumerate() {
+            totals[usize::from(tile.mode == Mode::Photo)] += self.of(index, tile);
         }
         let [others, photos] = totals;
         if others + photos <= room {
@@ -70,10 +99,10 @@ impl Costs {
         let count = grid.tiles.len();
         let (turn, mut next) = (self.turns[usize::from(photos)], None);
         for index in (turn..count).chain(0..turn.min(count)) {
-            let Some(tile) = grid.tiles.get_mut(index).filter(|tile| (tile.mode == Mode::Photo) == photos) else {
+            let Some(tile) = grid.tiles.get(index).filter(|tile| (tile.mode == Mode::Photo) == photos) else {
                 continue;
             };
-            let cost = self.of(tile);
+            let cost = self.of(index, tile);
             if cost == 0 {
                 continue;
             }
@@ -82,7 +111,9 @@ impl Costs {
                 continue;
             }
             next = next.or(Some(index));
-            *tile = Tile::default();
+            if let Some(tile) = grid.tiles.get_mut(index) {
+                *tile = Tile::default();
+            }
             let (x, y) = (index % grid.columns * TILE, index / grid.columns * TILE);
             deferred.extend(Rect::clipped(x as i64, y as i64, TILE as i64, TILE as i64, deferred.size()));
         }
@@ -96,21 +127,24 @@ impl Costs {
         if grid.tiles.iter().any(|tile| tile.mode == Mode::Photo) {
             return;
         }
-        let parts: usize =
-            grid.tiles.iter().filter(|tile| tile.mode == Mode::Drawn).map(|tile| tile.drawn() as usize).sum();
-        if let Some(now) = (bytes * 100).checked_div(parts) {
+        if self.changes.is_empty() {
+            return;
+        }
+        let drawn = grid.tiles.iter().enumerate().filter(|(_, tile)| tile.mode == Mode::Drawn);
+        let changes: usize = drawn.map(|(index, tile)| self.changes_of(index, tile)).sum();
+        if let Some(now) = (bytes * 100).checked_div(changes) {
             // What is larger counts at once, what is smaller by and by.
-            self.drawn = now.max((self.drawn * 7 + now) / 8).clamp(LEAST * 100, PART * PART * 400);
+            self.drawn = now.max((self.drawn * 7 + now) / 8).clamp(BOUNDS.0, BOUNDS.1);
         }
     }
 
     /// The same for photographs.
     pub(super) fn learn_photos(&mut self, grid: &Grid, bytes: usize) {
         let (mut photos, mut others) = (0, 0);
-        for tile in &grid.tiles {
+        for (index, tile) in grid.tiles.iter().enumerate() {
             match tile.mode {
                 Mode::Photo => photos += 1,
-                _ => others += self.of(tile),
+                _ => others += self.of(index, tile),
             }
         }
         // Where something else may have taken most of it nothing is learnt.

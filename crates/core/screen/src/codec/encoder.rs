@@ -29,7 +29,7 @@ const WORTH_LOOKING: u32 = 2;
 /// Tiles along the edge of one of the damage's.
 const PER: usize = crate::TILE as usize / TILE;
 /// Tiles of the damage that are always looked at.
-const LEAST_PART: usize = 4;
+const LEAST_PART: usize = 32;
 
 /// A frame, and what of the damage it leaves for the next one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,7 +143,7 @@ impl Encoder {
         self.photos.clear();
         let photos = self.grid.tiles.iter().enumerate().filter(|(_, tile)| tile.mode == Mode::Photo);
         self.photos.extend(photos.map(|(at, _)| at));
-        self.costs.defer(&mut self.grid, room, &mut deferred);
+        self.costs.defer(&mut self.grid, now, room, &mut deferred);
         // What waits is as it was, also where others look at it.
         let partly = self.compose(now, &deferred);
         let now = partly.as_deref().unwrap_or(now);
