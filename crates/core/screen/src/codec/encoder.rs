@@ -179,8 +179,9 @@ impl Encoder {
             return None;
         }
         let (tiles, bytes) = self.brought;
-        let fit = (tiles as u64 * room as u64) / (bytes.max(1) as u64 * (PER * PER) as u64);
-        let most = usize::try_from(fit).unwrap_or(usize::MAX).saturating_add(fit as usize / 4 + LEAST_PART);
+        // Room may be without bounds.
+        let fit = tiles.saturating_mul(room) / bytes.max(1) / (PER * PER);
+        let most = fit.saturating_add(fit / 4).saturating_add(LEAST_PART);
         (most < damage.count()).then(|| damage.split(most))
     }
 
