@@ -2,7 +2,12 @@
 //! surroundings before is believed to stand there again; the beliefs live on
 //! from frame to frame.
 
-use super::canvas::COLOUR;
+mod around;
+mod flat;
+mod table;
+
+use self::around::{Around, is_flat};
+use self::table::Table;
 use super::range::{Bit, Coder};
 
 /// Pixels on both sides of a line that have to be there.
@@ -74,60 +79,6 @@ pub(super) struct Run<'a> {
     pub(super) earlier: &'a Earlier,
 }
 
-/// Remembered pixels by a hash of their surroundings: four bits that tell
-/// surroundings apart, four that say how often it was right, the colour.
-#[derive(Debug, Clone)]
-struct Table<const SIZE: usize>(Box<[u32]>);
-
-impl<const SIZE: usize> Table<SIZE> {
-    fn new() -> Self {
-        Self(vec![0; SIZE].into_boxed_slice())
-    }
-
-    /// Bring all of it near: one after the other is quicker than here and there.
-    fn warm(&self) {
-        let lines = self.0.iter().step_by(16);
-        std::hint::black_box(lines.fold(0_u32, |sum, entry| sum.wrapping_add(*entry)));
-    }
-
-    #[inline(always)]
-    fn slot(&mut self, hash: u32) -> &mut u32 {
-        // The index is below `SIZE`, which is a power of two.
-        let index = (hash >> 4) as usize & (SIZE - 1);
-        &mut self.0[index]
-    }
-
-    /// The colour, and how far it is to be believed: 0 not at all.
-    #[inline(always)]
-    fn look(&mut self, hash: u32) -> (u32, usize) {
-        let entry = *self.slot(hash);
-        let belief = if entry >> 28 == hash >> 28 { entry >> 24 & 15 } else { 0 };
-        (entry & COLOUR, belief as usize)
-    }
-
-    #[inline(always)]
-    fn learn(&mut self, hash: u32, pixel: u32) {
-        let check = hash >> 28;
-        let fresh = check << 28 | 1 << 24 | pixel;
-        let slot = self.slot(hash);
-        let entry = *slot;
-        let belief = entry >> 24 & 15;
-        *slot = if entry >> 28 == check {
-            if entry & COLOUR == pixel {
-                if belief < 15 { entry + (1 << 24) } else { entry }
-            } else if belief > 1 {
-                entry & 0xf0ff_ffff | (belief >> 1) << 24
-            } else {
-                fresh
-            }
-        } else if belief > 3 {
-            entry - (1 << 24)
-        } else {
-            fresh
-        };
-    }
-}
-
 const WIDE: usize = 1 << 18;
 const MIDDLE: usize = 1 << 17;
 const NARROW: usize = 1 << 15;
@@ -189,13 +140,7 @@ impl Drawn {
         let mut x = first;
         let mut after_flat = false;
         while x < end {
-            let west = pixels.get(x - 1);
-            if !after_flat
-                && west == pixels.get(x - stride)
-                && west == pixels.get(x - stride - 1)
-                && west == pixels.get(x - stride + 1)
-                && west == pixels.get(x - 2)
-            {
+            if !after_flat && is_flat(pixels, stride, x) {
                 let (passed, to_end) = self.flat(coder, pixels, run, x);
                 x += passed;
                 after_flat = !to_end;
@@ -209,53 +154,6 @@ impl Drawn {
         }
     }
 
-    /// A stretch whose upper neighbours are all of one colour: how far it goes
-    /// on in it, and whether that is all of it.
-    #[inline(always)]
-    fn flat<C: Coder, P: Pixels>(&mut self, coder: &mut C, pixels: &mut P, run: Run<'_>, x: usize) -> (usize, bool) {
-        let Run { stride, first, count, earlier } = run;
-        let end = first + count;
-        let colour = pixels.get(x - 1);
-        let upper = pixels.from(x + 2 - stride, end + 1 - stride);
-        let length = (1 + alike(upper, colour)).min(end - x);
-        let mut passed = 0;
-        if C::WRITES {
-            while passed < length && pixels.get(x + passed) == colour {
-                passed += 1;
-            }
-        }
-        let predicted = earlier.here.get(x - first + MARGIN) == Some(&colour);
-        let context = length.ilog2().min(7) as usize * 8
-            + usize::from(predicted) * 4
-            + usize::from(pixels.get(x - 2 * stride) == colour) * 2
-            + usize::from(pixels.get(x - 3 * stride) == colour);
-        if coder.bit(&mut self.flat[context], passed == length) {
-            for x in x..x + length {
-                pixels.put(x, colour);
-            }
-            return (length, true);
-        }
-        if length > 1 {
-            let bits = 32 - (length as u32 - 1).leading_zeros();
-            let models = &mut self.flat_end[bits as usize & 15];
-            let position = passed as u32;
-            let position = if bits <= 4 {
-                coder.tree(models, bits, position)
-            } else {
-                let high = coder.tree(models, 4, position >> (bits - 4));
-                high << (bits - 4) | coder.raw(position & ((1 << (bits - 4)) - 1), bits - 4)
-            };
-            // Only damaged bytes say more.
-            passed = (position as usize).min(length - 1);
-        } else {
-            passed = 0;
-        }
-        for x in x..x + passed {
-            pixels.put(x, colour);
-        }
-        (passed, false)
-    }
-
     #[inline(always)]
     fn pixel<C: Coder, P: Pixels>(
         &mut self,
@@ -266,24 +164,9 @@ impl Drawn {
         excluded: Option<u32>,
     ) {
         let Run { stride, first, earlier, .. } = run;
-        let Some(Around { w, ww, www, n, nw, ne, nee, nww, nn, nne, nnw, nnn }) = Around::of(pixels, stride, x) else {
-            return;
-        };
-        // Sums of products, so that no product waits for another.
-        let sum = |pairs: &[(u32, u32)]| {
-            pairs.iter().fold(0_u32, |sum, (value, key)| sum.wrapping_add(value.wrapping_mul(*key)))
-        };
-        let near = sum(&[(w, 0x85eb_ca77), (n, 0x9e37_79b1), (nw, 0xc2b2_ae3d)]);
-        let further = near.wrapping_add(sum(&[(ne, 0x27d4_eb2f), (ww, 0x1656_67b1), (nn, 0x2545_f491)]));
-        let far = further.wrapping_add(sum(&[
-            (nee, 0x7f4a_7c15),
-            (nww, 0x1ce4_e5b9),
-            (www, 0x94d0_49bb),
-            (nne, 0xbf58_476d),
-            (nnw, 0x1331_11eb),
-            (nnn, 0x165f_35cd),
-        ]));
-        let wide = spread(far);
+        let Some(around) = Around::of(pixels, stride, x) else { return };
+        let Around { w, n, nw, ne, .. } = around;
+        let [narrow, middle, wide] = around.hashes();
         let (by_wide, sure_wide) = self.wide.look(wide);
         let place = x - first + MARGIN;
         let was = earlier.here.get(place).copied().unwrap_or(0);
@@ -304,7 +187,6 @@ impl Drawn {
             }
             was_asked = true;
         }
-        let (narrow, middle) = (spread(near), spread(further));
         let (by_middle, sure_middle) = self.middle.look(middle);
         let (by_narrow, sure_narrow) = self.narrow.look(narrow);
         let (step_wide, step_middle, step_narrow) = (STEPS[sure_wide], STEPS[sure_middle], STEPS[sure_narrow] >> 1);
@@ -395,53 +277,4 @@ impl Drawn {
         *known = pixel;
         pixel
     }
-}
-
-/// The pixels around one that are known before it: by compass, the more
-/// letters the further away.
-struct Around {
-    w: u32,
-    ww: u32,
-    www: u32,
-    n: u32,
-    nw: u32,
-    ne: u32,
-    nee: u32,
-    nww: u32,
-    nn: u32,
-    nne: u32,
-    nnw: u32,
-    nnn: u32,
-}
-
-impl Around {
-    #[inline(always)]
-    fn of<P: Pixels>(pixels: &P, stride: usize, x: usize) -> Option<Self> {
-        let [www, ww, w] = *pixels.from(x - 3, x).first_chunk()?;
-        let [nww, nw, n, ne, nee] = *pixels.from(x - stride - 2, x - stride + 3).first_chunk()?;
-        let [nnw, nn, nne] = *pixels.from(x - 2 * stride - 1, x - 2 * stride + 2).first_chunk()?;
-        let nnn = pixels.get(x - 3 * stride);
-        Some(Self { w, ww, www, n, nw, ne, nee, nww, nn, nne, nnw, nnn })
-    }
-}
-
-/// Let every bit of a sum have a say in the upper ones.
-#[inline(always)]
-fn spread(sum: u32) -> u32 {
-    let mixed = (sum ^ sum >> 15).wrapping_mul(0x2c1b_3c6d);
-    (mixed ^ mixed >> 13).wrapping_mul(0x297a_2d39)
-}
-
-/// How many pixels from the first on have this colour.
-#[inline(always)]
-fn alike(pixels: &[u32], colour: u32) -> usize {
-    let (chunks, rest) = pixels.as_chunks::<8>();
-    let mut count = 0;
-    for chunk in chunks {
-        if chunk.iter().fold(0, |different, pixel| different | (pixel ^ colour)) != 0 {
-            return count + chunk.iter().take_while(|pixel| **pixel == colour).count();
-        }
-        count += 8;
-    }
-    count + rest.iter().take_while(|pixel| **pixel == colour).count()
 }
