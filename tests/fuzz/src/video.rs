@@ -66,6 +66,9 @@ impl VideoEncoder for Rough {
     }
 }
 
+/// What happens to a screen at most.
+const STEPS: usize = 24;
+
 /// Whatever plays where and for how long: what lies beside video is exact when
 /// all is sent, and in the end all is.
 pub(crate) fn screen_coder(data: &[u8]) {
@@ -73,15 +76,20 @@ pub(crate) fn screen_coder(data: &[u8]) {
 }
 
 fn run(input: &mut Unstructured<'_>) -> Result<()> {
-    let size = Size::new(input.int_in_range(1..=330)?, input.int_in_range(1..=260)?);
+    // Room for a film of the fewest tiles and something beside it, not for more:
+    // how many of them are looked at in a second counts.
+    let size = Size::new(input.int_in_range(1..=170)?, input.int_in_range(1..=130)?);
     let mut screen = Screen::new(size);
-    while !input.is_empty() {
+    for _ in 0..STEPS {
+        if input.is_empty() {
+            break;
+        }
         let mut number = || input.arbitrary::<i16>().map(|number| i64::from(number >> 5));
         let (x, y, width, height) = (number()?, number()?, number()?, number()?);
         let (seed, kind, frames): ([u8; 3], u8, u8) = (input.arbitrary()?, input.arbitrary()?, input.arbitrary()?);
         let room = if kind & 0x80 == 0 { usize::MAX } else { usize::from(seed[0]) * 64 };
         screen.prefer(kind);
-        for frame in 0..frames % 24 {
+        for frame in 0..frames % 16 {
             screen.now += Duration::from_millis(u64::from(kind & 63) * 4);
             if let Some(rect) = Rect::clipped(x, y, width, height, size) {
                 screen.paint(rect, [seed[0], seed[1], frame]);
