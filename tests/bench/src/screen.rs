@@ -1,7 +1,6 @@
 //! The codec on recordings of real programs, beside peers: bytes, and time of
 //! one core, in one run.
 
-mod corpus;
 mod film;
 mod ours;
 mod tigervnc;
@@ -14,8 +13,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
+use gc_profile::recording::{Frame, Recording, recordings};
+
 use crate::process::timed;
-use corpus::Recording;
 
 /// What codes one recording after the other.
 trait Codec {
@@ -23,7 +23,7 @@ trait Codec {
     ///
     /// # Errors
     /// When it fails.
-    fn frame(&mut self, frame: &corpus::Frame) -> Result<Outcome>;
+    fn frame(&mut self, frame: &Frame) -> Result<Outcome>;
 }
 
 /// What became of a picture.
@@ -43,7 +43,7 @@ struct Outcome {
 /// # Errors
 /// When there are no recordings, or a row fails.
 pub fn run(folder: &Path, file: Option<&Path>) -> Result<()> {
-    let recordings = corpus::recordings(folder)?;
+    let recordings = recordings(folder)?;
     ensure!(!recordings.is_empty(), "{} holds no recordings CLASS.bgra", folder.display());
     let (mut rows, mut verdicts) = (Vec::new(), Vec::new());
     println!(
@@ -158,7 +158,8 @@ fn in_process(name: &str, path: &Path) -> Result<(Value, Vec<Cost>)> {
     let (mut encode, mut decode, mut compare) = (Vec::new(), Vec::new(), Vec::new());
     let mut errors = Vec::new();
     let mut costs = Vec::new();
-    while let Some(frame) = recording.next()? {
+    while recording.read()? {
+        let (frame, compared) = timed(|| recording.absorb());
         frames += 1;
         if frame.damage.is_empty() {
             continue;
@@ -174,7 +175,7 @@ fn in_process(name: &str, path: &Path) -> Result<(Value, Vec<Cost>)> {
         costs.push((outcome.bytes, outcome.encode));
         encode.push(outcome.encode);
         decode.push(outcome.decode);
-        compare.push(frame.compare);
+        compare.push(compared);
     }
     // Of what is video, not of the whole picture, which is exact elsewhere.
     let error = errors.iter().sum::<f64>() / errors.len().max(1) as f64;

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
+use gc_profile::recording;
 use serde_json::{Value, json};
 
-use super::{class, corpus};
+use super::class;
 
 /// Frame by frame, whatever times a file gives them: else each is compared with
 /// the one before it.
@@ -58,7 +59,7 @@ pub(super) fn rows(path: &Path) -> Result<Vec<Value>> {
 }
 
 fn ffmpeg(path: &Path) -> Command {
-    let size = corpus::size(path);
+    let size = recording::size(path);
     let mut command = Command::new("ffmpeg");
     command
         .args(["-nostdin", "-hide_banner", "-y", "-threads", "1", "-f", "rawvideo", "-pix_fmt", "bgra"])

@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use gc_profile::recording::Frame;
 use gc_screen::codec::{Decoder, Encoder, TILE_BYTES, TileKey};
 use gc_screen::streams::Coder;
 use gc_screen::video::{Kind, Overlay, Quality, ScreenCoder, VideoUse};
 use gc_screen::{Canvas, Rect, Size};
 use gc_video::{OpenH264, openh264};
 
-use super::{Codec, Outcome, corpus, timed};
+use super::{Codec, Outcome, timed};
 
 /// Bytes of remembered tiles, as they are by default.
 const MEMORY: usize = 48 << 20;
@@ -42,7 +43,7 @@ impl Ours {
 }
 
 impl Codec for Ours {
-    fn frame(&mut self, frame: &corpus::Frame) -> Result<Outcome> {
+    fn frame(&mut self, frame: &Frame) -> Result<Outcome> {
         self.frames += 1;
         let mut now = Duration::from_secs(1) * self.frames / RATE;
         let mut outcome = Outcome::default();

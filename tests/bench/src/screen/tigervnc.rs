@@ -6,13 +6,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use gc_profile::recording::Recording;
 use gc_screen::{Canvas, Rect};
 use serde_json::{Value, json};
 use x11rb::connection::Connection;
 use x11rb::protocol::xproto::{ConnectionExt as _, CreateGCAux, Gcontext, ImageFormat, Window};
 use x11rb::rust_connection::RustConnection;
 
-use super::corpus::Recording;
 use super::{class, quantile};
 use crate::process::spent;
 use crate::rfb::{Client, Encoding, Flow};
@@ -76,7 +76,8 @@ fn play(path: &Path, encoding: Option<Encoding>) -> Result<Outcome> {
     let mut client = encoding.map(connect).transpose()?;
     let mut outcome = Outcome { bad: Some(0), ..Outcome::default() };
     let mut before = Duration::ZERO;
-    while let Some(frame) = recording.next()? {
+    while recording.read()? {
+        let frame = recording.absorb();
         outcome.frames += 1;
         if !frame.damage.is_empty() {
             easel.draw(frame.canvas, &frame.damage.rects())?;

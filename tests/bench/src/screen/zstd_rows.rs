@@ -3,12 +3,13 @@
 use std::io::Write;
 
 use anyhow::{Result, ensure};
+use gc_profile::recording::Frame;
 use zstd::stream::raw::{self, CParameter, DParameter, Operation as _};
 
-use super::{Codec, Outcome, corpus, timed};
+use super::{Codec, Outcome, timed};
 
 /// The pixels of a frame's dirty rectangles, three bytes each.
-fn pixels(frame: &corpus::Frame) -> Vec<u8> {
+fn pixels(frame: &Frame) -> Vec<u8> {
     let mut pixels = Vec::new();
     for rect in frame.damage.rects() {
         for y in rect.y..rect.y + rect.height {
@@ -31,7 +32,7 @@ impl Rectangles {
 }
 
 impl Codec for Rectangles {
-    fn frame(&mut self, frame: &corpus::Frame) -> Result<Outcome> {
+    fn frame(&mut self, frame: &Frame) -> Result<Outcome> {
         let pixels = pixels(frame);
         let (compressed, encode) = timed(|| self.0.compress(&pixels));
         let compressed = compressed?;
@@ -83,7 +84,7 @@ impl LongDistance {
 }
 
 impl Codec for LongDistance {
-    fn frame(&mut self, frame: &corpus::Frame) -> Result<Outcome> {
+    fn frame(&mut self, frame: &Frame) -> Result<Outcome> {
         let pixels = pixels(frame);
         let (written, encode) = timed(|| -> std::io::Result<()> {
             self.encoder.write_all(&pixels)?;
@@ -112,7 +113,7 @@ mod tests {
         for shade in [9_u8, 70, 9] {
             let mut damage = Damage::new(size);
             canvas.absorb(Rect::new(0, 0, 64, 64), &[shade; 64 * 64 * 4], &mut damage);
-            let outcome = rows.frame(&corpus::Frame { canvas: &canvas, damage, compare: Default::default() })?;
+            let outcome = rows.frame(&Frame { canvas: &canvas, damage })?;
             assert!(!outcome.is_bad && outcome.bytes > 8, "{shade}: {outcome:?}");
         }
         // What comes after a piece that was lost refers to it.

@@ -5,12 +5,9 @@
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use gc_screen::{Canvas, Damage, Size};
-
-use super::timed;
 
 /// Where a recording's name says nothing else.
 const SIZE: Size = Size::new(1920, 1080);
@@ -19,23 +16,22 @@ const LONGEST: u32 = 16_384;
 
 /// A picture, and what changed since the one before it.
 #[derive(Debug)]
-pub(super) struct Frame<'a> {
-    pub(super) canvas: &'a Canvas,
-    pub(super) damage: Damage,
-    /// How long it took to see what changed.
-    pub(super) compare: Duration,
+pub struct Frame<'a> {
+    pub canvas: &'a Canvas,
+    pub damage: Damage,
 }
 
 /// A recording, picture by picture.
 #[derive(Debug)]
-pub(super) struct Recording {
+pub struct Recording {
     file: File,
     bytes: Vec<u8>,
     canvas: Canvas,
 }
 
 /// The size of a recording's pictures, by its name.
-pub(super) fn size(path: &Path) -> Size {
+#[must_use]
+pub fn size(path: &Path) -> Size {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let told = stem.rsplit_once('.').and_then(|(_, size)| size.split_once('x'));
     let edge = |text: &str| text.parse().ok().filter(|edge| (1..=LONGEST).contains(edge));
@@ -43,7 +39,10 @@ pub(super) fn size(path: &Path) -> Size {
 }
 
 /// All of a folder, in the order of their names.
-pub(super) fn recordings(folder: &Path) -> Result<Vec<PathBuf>> {
+///
+/// # Errors
+/// When it cannot be looked into.
+pub fn recordings(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let path = entry?.path();
@@ -56,43 +55,38 @@ pub(super) fn recordings(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 impl Recording {
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).with_context(|| path.display().to_string())?;
         let size = size(path);
         Ok(Self { file, bytes: vec![0; size.area() * 4], canvas: Canvas::new(size) })
     }
 
-    pub(super) fn size(&self) -> Size {
+    /// The size of its pictures.
+    #[must_use]
+    pub fn size(&self) -> Size {
         self.canvas.size()
     }
 
-    pub(super) fn next(&mut self) -> Result<Option<Frame<'_>>> {
+    /// The next picture: [`Self::absorb`] takes it over. There is none behind the
+    /// last one.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read(&mut self) -> Result<bool> {
         match self.file.read_exact(&mut self.bytes) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
-            Err(error) => return Err(error.into()),
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
+            Err(error) => Err(error.into()),
         }
+    }
+
+    /// The picture that was read, and what it changed.
+    pub fn absorb(&mut self) -> Frame<'_> {
         let size = self.size();
         let mut damage = Damage::new(size);
-        let ((), compare) = timed(|| self.canvas.absorb(size.rect(), &self.bytes, &mut damage));
-        Ok(Some(Frame { canvas: &self.canvas, damage, compare }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_tells_the_size() {
-        for (name, expected) in [
-            ("scroll.bgra", SIZE),
-            ("scroll.3840x2160.bgra", Size::new(3840, 2160)),
-            ("a.b.bgra", SIZE),
-            ("scroll.0x10.bgra", SIZE),
-            ("scroll.99999x10.bgra", SIZE),
-        ] {
-            assert_eq!(size(Path::new(name)), expected, "{name}");
-        }
+        self.canvas.absorb(size.rect(), &self.bytes, &mut damage);
+        Frame { canvas: &self.canvas, damage }
     }
 }
