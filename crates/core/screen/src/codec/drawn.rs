@@ -6,7 +6,7 @@ mod around;
 mod flat;
 mod table;
 
-use self::around::{Around, is_flat};
+use self::around::Around;
 use self::table::Table;
 use super::range::{Bit, Coder};
 
@@ -138,18 +138,21 @@ impl Drawn {
         let Run { stride, first, count, .. } = run;
         let end = first + count;
         let mut x = first;
-        let mut after_flat = false;
         while x < end {
-            if !after_flat && is_flat(pixels, stride, x) {
+            let Some(mut around) = Around::of(pixels, stride, x) else { return };
+            let mut excluded = None;
+            if around.is_flat() {
                 let (passed, to_end) = self.flat(coder, pixels, run, x);
                 x += passed;
-                after_flat = !to_end;
                 if to_end {
                     continue;
                 }
+                // It ended short: here stands something else.
+                excluded = Some(around.w);
+                let Some(next) = Around::of(pixels, stride, x) else { return };
+                around = next;
             }
-            let excluded = if std::mem::take(&mut after_flat) { Some(pixels.get(x - 1)) } else { None };
-            self.pixel(coder, pixels, run, x, excluded);
+            self.pixel(coder, pixels, run, x, &around, excluded);
             x += 1;
         }
     }
@@ -161,16 +164,16 @@ impl Drawn {
         pixels: &mut P,
         run: Run<'_>,
         x: usize,
+        around: &Around,
         excluded: Option<u32>,
     ) {
-        let Run { stride, first, earlier, .. } = run;
-        let Some(around) = Around::of(pixels, stride, x) else { return };
-        let Around { w, n, nw, ne, .. } = around;
+        let Run { first, earlier, .. } = run;
+        let Around { w, n, nw, ne, .. } = *around;
         let [narrow, middle, wide] = around.hashes();
         let (by_wide, sure_wide) = self.wide.look(wide);
         let place = x - first + MARGIN;
-        let was = earlier.here.get(place).copied().unwrap_or(0);
-        let was_west = earlier.here.get(place - 1).copied().unwrap_or(0);
+        let [was_west, was] =
+            earlier.here.get(place - 1..).and_then(|here| here.first_chunk().copied()).unwrap_or_default();
         let was_north = earlier.above.get(place).copied().unwrap_or(0);
         // Whether the earlier picture was right nearby.
         let held = usize::from(was_west == w) + usize::from(was_north == n) * 2;
@@ -182,7 +185,7 @@ impl Drawn {
             let context = CERTAINLY + sure_wide * 16 + held * 4 + usize::from(by_wide == was) * 2 + not_flat;
             if coder.bit(&mut self.right[0][context & 4095], pixel == by_wide) {
                 pixels.put(x, by_wide);
-                self.wide.learn(wide, by_wide);
+                self.wide.confirm(wide);
                 return;
             }
             was_asked = true;

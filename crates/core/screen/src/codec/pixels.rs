@@ -4,7 +4,7 @@
 
 use super::canvas::{Canvas, TILE};
 use super::drawn::{Drawn, Earlier, MARGIN, Pixels, Run};
-use super::frame::{BLOCK, Grid, Mode, PART};
+use super::frame::{BLOCK, Grid, Mode, PART, Vector};
 use super::pattern::{PERIOD, Pattern, Sides};
 use super::photo::{Photo, Place, Residuals};
 use super::range::Coder;
@@ -121,9 +121,12 @@ impl Models {
         }
         let parts = TILE / PART;
         let mut runs: Vec<(usize, usize)> = Vec::new();
+        // Where each of their parts comes from in the earlier picture.
+        let mut sources: Vec<usize> = Vec::new();
         for strip in 0..parts {
             let top = row * TILE + strip * PART;
             runs.clear();
+            sources.clear();
             for part in tiles.start * parts..tiles.end * parts {
                 let tile = grid.tile(part / parts, row);
                 let block = ((part / 2) & 1) + strip / 2 * 2;
@@ -131,15 +134,19 @@ impl Models {
                 if tile.mode != Mode::Drawn || tile.parts[block] >> place & 1 == 0 {
                     continue;
                 }
+                sources.push(source(earlier, grid, grid.vector(tile.vectors[block]), part * PART, top));
                 match runs.last_mut() {
                     Some((_, end)) if *end == part => *end += 1,
                     _ => runs.push((part, part + 1)),
                 }
             }
-            for y in top..top + PART {
+            for down in 0..PART {
+                let mut rest = sources.as_slice();
                 for (left, right) in &runs {
-                    fetch(from, earlier, grid, row, strip, y, (*left, *right));
-                    let first = earlier.at(left * PART, y);
+                    let sources;
+                    (sources, rest) = rest.split_at(right - left);
+                    from.fetch(earlier, sources, down);
+                    let first = earlier.at(left * PART, top + down);
                     let count = (right - left) * PART;
                     let run = Run { stride: earlier.stride(), first, count, earlier: from };
                     self.drawn.line(coder, pixels, run);
@@ -149,34 +156,31 @@ impl Models {
     }
 }
 
-/// What the earlier picture has for parts `left` up to `right` of a line.
-fn fetch(
-    from: &mut Earlier,
-    earlier: &Canvas,
-    grid: &Grid,
-    row: usize,
-    strip: usize,
-    y: usize,
-    (left, right): (usize, usize),
-) {
-    from.here.truncate(MARGIN);
-    from.above.truncate(MARGIN);
-    let per_tile = TILE / PART;
-    for part in left..right {
-        let tile = grid.tile(part / per_tile, row);
-        let vector = grid.vector(tile.vectors[((part / 2) & 1) + strip / 2 * 2]);
-        let block = (part * PART / BLOCK * BLOCK, y / BLOCK * BLOCK);
-        // Checked when the grid was made: the whole block lies within.
-        let (x, source) = vector.source(block.0, block.1, BLOCK, grid.bounds()).unwrap_or(block);
-        let start = earlier.at(x + part * PART % BLOCK, source + y % BLOCK);
-        let pixels = earlier.pixels();
+/// Where the part at (`x`, `y`) comes from, if its block moved along a vector.
+fn source(earlier: &Canvas, grid: &Grid, vector: Vector, x: usize, y: usize) -> usize {
+    let block = (x / BLOCK * BLOCK, y / BLOCK * BLOCK);
+    // Checked when the grid was made: the whole block lies within.
+    let from = vector.source(block.0, block.1, BLOCK, grid.bounds()).unwrap_or(block);
+    earlier.at(from.0 + x % BLOCK, from.1 + y % BLOCK)
+}
+
+impl Earlier {
+    /// A line of parts that come from these places, so many lines below them.
+    fn fetch(&mut self, earlier: &Canvas, sources: &[usize], down: usize) {
+        let (pixels, stride) = (earlier.pixels(), earlier.stride());
         let line = |start: usize| pixels.get(start..start + PART).unwrap_or(&[0; PART]);
-        from.here.extend_from_slice(line(start));
-        from.above.extend_from_slice(line(start - earlier.stride()));
-        if part == left
-            && let Some(before) = from.here.get_mut(MARGIN - 1)
-        {
-            *before = pixels.get(start - 1).copied().unwrap_or(0);
+        self.here.resize(MARGIN + sources.len() * PART, 0);
+        self.above.resize(MARGIN + sources.len() * PART, 0);
+        let here = self.here.get_mut(MARGIN..).unwrap_or_default().as_chunks_mut::<PART>().0;
+        let above = self.above.get_mut(MARGIN..).unwrap_or_default().as_chunks_mut::<PART>().0;
+        for ((here, above), source) in here.iter_mut().zip(above).zip(sources) {
+            let start = source + down * stride;
+            here.copy_from_slice(line(start));
+            above.copy_from_slice(line(start - stride));
+        }
+        let before = sources.first().and_then(|first| pixels.get(first + down * stride - 1));
+        if let Some(place) = self.here.get_mut(MARGIN - 1) {
+            *place = before.copied().unwrap_or(0);
         }
     }
 }

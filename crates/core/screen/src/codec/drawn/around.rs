@@ -29,6 +29,13 @@ impl Around {
         Some(Self { w, ww, www, n, nw, ne, nee, nww, nn, nne, nnw, nnn })
     }
 
+    /// Whether the nearest are all of one colour: a flat stretch may go on.
+    #[inline(always)]
+    pub(super) fn is_flat(&self) -> bool {
+        let Self { w, ww, n, nw, ne, .. } = *self;
+        (w ^ n) | (w ^ nw) | (w ^ ne) | (w ^ ww) == 0
+    }
+
     /// Hashes of those next to it, of some more and of all.
     #[inline(always)]
     pub(super) fn hashes(&self) -> [u32; 3] {
@@ -49,16 +56,6 @@ impl Around {
         ]));
         [spread(near), spread(further), spread(far)]
     }
-}
-
-/// Whether all the colours around a pixel that count are the same.
-#[inline(always)]
-pub(super) fn is_flat<P: Pixels>(pixels: &P, stride: usize, x: usize) -> bool {
-    let west = pixels.get(x - 1);
-    west == pixels.get(x - stride)
-        && west == pixels.get(x - stride - 1)
-        && west == pixels.get(x - stride + 1)
-        && west == pixels.get(x - 2)
 }
 
 /// Let every bit of a sum have a say in the upper ones.

@@ -21,9 +21,7 @@ impl Drawn {
         let length = (1 + alike(upper, colour)).min(end - x);
         let mut passed = 0;
         if C::WRITES {
-            while passed < length && pixels.get(x + passed) == colour {
-                passed += 1;
-            }
+            passed = alike(pixels.from(x, x + length), colour);
         }
         let predicted = earlier.here.get(x - first + MARGIN) == Some(&colour);
         let context = length.ilog2().min(7) as usize * 8

@@ -32,6 +32,13 @@ impl<const SIZE: usize> Table<SIZE> {
         (entry & COLOUR, belief as usize)
     }
 
+    /// What was looked up, and believed, is right.
+    #[inline(always)]
+    pub(super) fn confirm(&mut self, hash: u32) {
+        let slot = &mut self.0[Self::place(hash)];
+        *slot += u32::from(*slot >> 24 & 15 < 15) << 24;
+    }
+
     #[inline(always)]
     pub(super) fn learn(&mut self, hash: u32, pixel: u32) {
         let check = hash >> 28;
