@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
-use crate::{Child, Display, Server, Wine, programs};
+use crate::{Browser, Child, Display, Hand, Server, Wine, programs};
 
 /// A running agent.
 #[derive(Debug)]
@@ -27,7 +27,19 @@ impl Agent {
         Self::start_with(server, display, code, &[])
     }
 
-    /// The same with something more in its environment.
+    /// A session from its code to the page: one that this browser's technician
+    /// asked a code for, and whoever sits at the display allowed.
+    ///
+    /// # Errors
+    /// When the session does not come to be.
+    pub fn in_session(server: &Server, display: &Display, browser: &Browser) -> Result<Self> {
+        let agent = Self::start(server, display, &browser.new_code(false)?)?;
+        Hand(display).allow()?;
+        browser.open_session()?;
+        Ok(agent)
+    }
+
+    /// Like [`Self::start`], with something more in its environment.
     ///
     /// # Errors
     /// When the server offers none or it does not start.

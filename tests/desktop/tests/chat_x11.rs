@@ -34,10 +34,7 @@ fn they_talk_and_the_person_ends_it() -> Result<()> {
     let display = Display::start(1280, 800)?;
     let browser = Browser::start()?;
     browser.login(&server.url, &server.admin)?;
-    let code = browser.new_code(false)?;
-    let mut agent = Agent::start(&server, &display, &code)?;
-    Hand(&display).allow()?;
-    browser.open_session()?;
+    let mut agent = Agent::in_session(&server, &display, &browser)?;
 
     // Said by the technician: there is a line more in the notice.
     let before = Hand(&display).await_window(NOTICE)?;
@@ -82,10 +79,7 @@ fn a_person_with_a_german_keyboard_is_understood() -> Result<()> {
     ensure!(layout.success(), "the display takes no German layout");
     let browser = Browser::start()?;
     browser.login(&server.url, &server.admin)?;
-    let code = browser.new_code(false)?;
-    let _agent = Agent::start(&server, &display, &code)?;
-    Hand(&display).allow()?;
-    browser.open_session()?;
+    let _agent = Agent::in_session(&server, &display, &browser)?;
     // What is said while the chat is closed is shown as it comes. The last two words need AltGr.
     for line in ["Zu spät, schöne Grüße!", "Schreiben Sie an max@acme.de, es kostet 5 €"] {
         say(&display, line)?;

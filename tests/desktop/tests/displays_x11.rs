@@ -92,10 +92,7 @@ fn displays_are_switched_kept_and_lost() -> Result<()> {
 
     let browser = Browser::start()?;
     browser.login(&server.url, &server.admin)?;
-    let code = browser.new_code(false)?;
-    let _agent = Agent::start(&server, &display, &code)?;
-    Hand(&display).allow()?;
-    browser.open_session()?;
+    let _agent = Agent::in_session(&server, &display, &browser)?;
 
     // The main one first, and nothing beside it.
     browser.await_canvas(|| part(&display, LEFT))?;

@@ -72,10 +72,7 @@ impl Stage {
         let terminal = display.terminal(&server.folder().join("typed.txt"))?;
         let browser = Browser::start()?;
         browser.login(&server.url, &server.admin)?;
-        let code = browser.new_code(false)?;
-        let agent = Agent::start(&server, &display, &code)?;
-        Hand(&display).allow()?;
-        browser.open_session()?;
+        let agent = Agent::in_session(&server, &display, &browser)?;
         browser.run("canvas_click", json!({ "x": 300, "y": 500 }))?;
         Ok(Self { server, display, terminal, browser, _agent: agent })
     }

@@ -24,10 +24,7 @@ impl Stage {
         let terminal = display.terminal(&server.folder().join("typed.txt"))?;
         let browser = Browser::start()?;
         browser.login(&server.url, &server.admin)?;
-        let code = browser.new_code(false)?;
-        let agent = Agent::start(&server, &display, &code)?;
-        Hand(&display).allow()?;
-        browser.open_session()?;
+        let agent = Agent::in_session(&server, &display, &browser)?;
         let stage = Self { server, display, browser, agent, _terminal: terminal };
         stage.is_live("at first")?;
         Ok(stage)

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use gc_desktop_tests::{Agent, Browser, Display, Film, Hand, Picture, Server, Stage, until};
+use gc_desktop_tests::{Agent, Browser, Display, Film, Picture, Server, Stage, until};
 use serde_json::{Value, json};
 
 const STAGE: Stage = Stage { film: (301, 167, 401, 241), text: (702, 200, 160, 120) };
@@ -29,10 +29,7 @@ impl Scene {
         let display = Display::start(1280, 800)?;
         let browser = Browser::start()?;
         browser.login(&server.url, &server.admin)?;
-        let code = browser.new_code(false)?;
-        let agent = Agent::start(&server, &display, &code)?;
-        Hand(&display).allow()?;
-        browser.open_session()?;
+        let agent = Agent::in_session(&server, &display, &browser)?;
         Ok(Self { server, display, browser, agent })
     }
 

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use gc_desktop_tests::{Agent, Browser, Display, Film, Hand, Picture, Server, Stage, until};
+use gc_desktop_tests::{Agent, Browser, Display, Film, Picture, Server, Stage, until};
 use serde_json::json;
 
 const STAGE: Stage = Stage { film: (301, 167, 401, 241), text: (702, 200, 160, 120) };
@@ -48,10 +48,7 @@ impl Scene {
         let browser = Browser::start_as(&json!({ "args": [lets] }))?;
         browser.run("prefix", json!({ "pattern": "**/worker-*.js", "script": prefix }))?;
         browser.login(&server.url, &server.admin)?;
-        let code = browser.new_code(false)?;
-        let agent = Agent::start(&server, &display, &code)?;
-        Hand(&display).allow()?;
-        browser.open_session()?;
+        let agent = Agent::in_session(&server, &display, &browser)?;
         Ok(Self { server, display, browser, agent })
     }
 

@@ -110,8 +110,11 @@ impl Pacer {
         if round_trip <= wanted {
             // What a window carries is only known where it was filled.
             if used {
-                // No more than twice as much at once, however large the frame was.
-                self.window = (self.window + arrived.min(self.window)).min(LARGEST);
+                // Twice as much at once where nothing waits, however large the frame
+                // was; the nearer the queue comes to what is put up with, the less:
+                // what grows now is only seen a round trip later.
+                let spare = (wanted - round_trip).div_duration_f64(wanted - minimum);
+                self.window = (self.window + share(arrived.min(self.window), spare * spare)).min(LARGEST);
             }
             return;
         }
@@ -119,15 +122,7 @@ impl Pacer {
         if round_trip > wanted * FAR_TOO_LONG {
             // So much went through in that time; the window is what goes
             // through in the time that is wanted.
-            let share = wanted.as_secs_f64() / round_trip.as_secs_f64();
-            #[expect(
-                clippy::cast_precision_loss,
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "bytes on their way, and a positive share of them below one"
-            )]
-            let carried = (flying as f64 * share) as usize;
-            window = window.min(carried);
+            window = window.min(share(flying, wanted.div_duration_f64(round_trip)));
         }
         self.window = window.max(SMALLEST);
     }
@@ -162,6 +157,18 @@ impl Pacer {
         self.minimum = Some((minimum, believed));
         minimum
     }
+}
+
+/// This part of so many bytes, none below zero and all from one on.
+fn share(bytes: usize, part: f64) -> usize {
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "bytes on their way, and a positive share of them"
+    )]
+    let share = (bytes as f64 * part.clamp(0.0, 1.0)) as usize;
+    share
 }
 
 #[cfg(test)]
@@ -220,6 +227,39 @@ mod tests {
         ] {
             let took = after_a_minute(rate, delay);
             assert!(took <= most, "{what}: a frame takes {took:?}");
+        }
+    }
+
+    /// Films and pages that change, frame after frame, on a line that cannot carry
+    /// all of them: how long frames take.
+    #[test]
+    fn what_is_too_much_does_not_swing() {
+        for (what, rate, delay, most) in
+            [("four megabits, 80 ms", 500_000, 80, 145), ("twenty megabits, 40 ms", 2_500_000, 40, 85)]
+        {
+            let (mut pacer, mut now, mut free, mut number) = (Pacer::default(), Duration::ZERO, Duration::ZERO, 0_u32);
+            let mut flying: VecDeque<(u32, Duration, Duration)> = VecDeque::new();
+            let (mut took, mut due) = (Vec::new(), Duration::ZERO);
+            while now < MS * 60_000 {
+                now += MS;
+                while let Some((frame, sent, _)) = flying.pop_front_if(|(_, _, due)| *due <= now) {
+                    took.push(now - sent);
+                    pacer.acknowledged((1, 1, frame), Duration::ZERO, now);
+                }
+                if now >= due && pacer.may_send() {
+                    due = now + MS * 33;
+                    let bytes = pacer.room().clamp(1_000, rate as usize / 10);
+                    free = free.max(now) + Duration::from_secs(1) * u32::try_from(bytes).unwrap() / rate;
+                    flying.push_back((number, now, free + MS * delay));
+                    pacer.sent((1, 1, number), bytes, now);
+                    number += 1;
+                }
+            }
+            // Until the line is known.
+            let mut took = took.split_off(took.len() / 10);
+            took.sort_unstable();
+            let late = took[took.len() * 95 / 100];
+            assert!(late <= MS * most, "{what}: {late:?}");
         }
     }
 
