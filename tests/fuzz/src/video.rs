@@ -89,7 +89,7 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
         let (seed, kind, frames): ([u8; 3], u8, u8) = (input.arbitrary()?, input.arbitrary()?, input.arbitrary()?);
         let room = if kind & 0x80 == 0 { usize::MAX } else { usize::from(seed[0]) * 64 };
         screen.prefer(kind);
-        for frame in 0..frames % 16 {
+        for frame in 0..frames % 24 {
             screen.now += Duration::from_millis(u64::from(kind & 63) * 4);
             if let Some(rect) = Rect::clipped(x, y, width, height, size) {
                 screen.paint(rect, [seed[0], seed[1], frame]);

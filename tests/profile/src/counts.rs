@@ -175,6 +175,7 @@ fn by_file(program: &Path, by_address: &HashMap<u64, u64>) -> Result<Counts> {
     let writer = std::thread::spawn(move || asked.iter().try_for_each(|line| input.write_all(line.as_bytes())));
     let output = child.wait_with_output()?;
     writer.join().ok().context("nothing was asked")??;
+    ensure!(output.status.success(), "addr2line ended with {}", output.status);
     let mut counts = Counts::new();
     let mut pending = None;
     for line in String::from_utf8_lossy(&output.stdout).lines() {
@@ -190,6 +191,8 @@ fn by_file(program: &Path, by_address: &HashMap<u64, u64>) -> Result<Counts> {
         }
     }
     *counts.entry(ELSEWHERE.into()).or_default() += pending.unwrap_or(0);
+    let (told, counted) = (counts.values().sum::<u64>(), by_address.values().sum::<u64>());
+    ensure!(told == counted, "addr2line answered for {told} of {counted} instructions");
     Ok(counts)
 }
 

@@ -90,3 +90,21 @@ impl Recording {
         Frame { canvas: &self.canvas, damage }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_tells_the_size() {
+        for (name, expected) in [
+            ("scroll.bgra", SIZE),
+            ("scroll.3840x2160.bgra", Size::new(3840, 2160)),
+            ("a.b.bgra", SIZE),
+            ("scroll.0x10.bgra", SIZE),
+            ("scroll.99999x10.bgra", SIZE),
+        ] {
+            assert_eq!(size(Path::new(name)), expected, "{name}");
+        }
+    }
+}
