@@ -124,7 +124,6 @@ fn count(path: &Path, function: &str) -> Result<Counts> {
         .arg(&program)
         .arg("coded")
         .arg(path)
-        .stderr(Stdio::null())
         .status()
         .context("valgrind does not start")?;
     ensure!(status.success(), "counting {} ended with {status}", path.display());
