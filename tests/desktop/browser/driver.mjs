@@ -23,7 +23,7 @@ const context = await chromium.launchPersistentContext(process.env.GC_PROFILE, {
   viewport: { width: 1440, height: 900 },
   ...device,
 });
-context.setDefaultTimeout(20_000);
+context.setDefaultTimeout(60_000);
 const console_lines = [];
 const faults = [];
 // Where a folder is named, a picture is kept of what was waited for or failed.
@@ -177,9 +177,9 @@ const commands = {
   async show_tab({ index }) { page = context.pages()[index]; await page.bringToFront(); return page.url(); },
   async close_tab() { await page.close(); page = context.pages().at(-1); await page.bringToFront(); return page.url(); },
   async click_selector({ selector }) { await page.locator(selector).first().click(); return true; },
-  async wait_text({ text, timeout }) { await page.getByText(text).first().waitFor({ timeout: timeout ?? 20_000 }); return true; },
-  async wait_selector({ selector, timeout }) { await page.locator(selector).first().waitFor({ timeout: timeout ?? 20_000 }); return true; },
-  async wait_gone({ selector, timeout }) { await page.locator(selector).first().waitFor({ state: "hidden", timeout: timeout ?? 20_000 }); return true; },
+  async wait_text({ text, timeout }) { await page.getByText(text).first().waitFor({ timeout: timeout ?? 60_000 }); return true; },
+  async wait_selector({ selector, timeout }) { await page.locator(selector).first().waitFor({ timeout: timeout ?? 60_000 }); return true; },
+  async wait_gone({ selector, timeout }) { await page.locator(selector).first().waitFor({ state: "hidden", timeout: timeout ?? 60_000 }); return true; },
   async text({ selector }) { return page.locator(selector).first().innerText(); },
   async count({ selector }) { return page.locator(selector).count(); },
   async title() { return page.title(); },
