@@ -7,22 +7,33 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-const SMALLEST: usize = 8 << 10;
+const SMALLEST: usize = 4 << 10;
+/// While the shortest round trip is looked for.
+const SMALLEST_LOOK: usize = 2 << 10;
 const LARGEST: usize = 8 << 20;
 /// Half a second of a megabit: what a slow line takes in without falling far
 /// behind. A quick one lets the window double with every round trip.
 const FIRST: usize = 64 << 10;
 /// Most frames on their way, whatever their size.
-const MOST_FRAMES: usize = 8;
+const MOST_FRAMES: usize = 16;
+/// What one frame may take on the line: what comes next, an answer to a key, waits
+/// so long at most once it may go.
+const ONE_FRAME: Duration = Duration::from_millis(20);
+/// What a frame may hold all the same: smaller ones hardly hold anything.
+const SMALLEST_FRAME: usize = 1400;
 /// Queueing delay that is put up with beside a quarter of the round trip.
 const TOLERATED: Duration = Duration::from_millis(12);
-/// A round trip that is so many times as long as wanted does not wait for the
-/// window to shrink by and by.
+/// A round trip that is so many times as long as wanted says what the line takes
+/// in, also where little was on its way.
 const FAR_TOO_LONG: u32 = 2;
 /// How long a shortest round trip is believed.
 const MINIMUM_LIFETIME: Duration = Duration::from_secs(10);
-/// How long it is then looked for anew.
+/// The first one.
+const FIRST_LIFETIME: Duration = Duration::from_secs(1);
+/// How long it is then looked for anew, where little is on its way.
 const LOOK: Duration = Duration::from_secs(1);
+/// And beside a round trip where much is: a queue is gone by then.
+const SHORT_LOOK: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Clone, Copy)]
 struct InFlight {
@@ -41,13 +52,21 @@ pub struct Pacer {
     bytes: usize,
     /// The shortest round trip, and until when it is believed.
     minimum: Option<(Duration, Duration)>,
-    /// The shortest since it is looked for anew, and since when that is.
-    fresh: Option<(Duration, Duration)>,
+    look: Option<Look>,
+}
+
+/// The shortest round trip is looked for anew.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    shortest: Duration,
+    ends: Duration,
+    /// The window before, where that is halved meanwhile.
+    window: Option<usize>,
 }
 
 impl Default for Pacer {
     fn default() -> Self {
-        Self { window: FIRST, in_flight: VecDeque::new(), bytes: 0, minimum: None, fresh: None }
+        Self { window: FIRST, in_flight: VecDeque::new(), bytes: 0, minimum: None, look: None }
     }
 }
 
@@ -64,11 +83,23 @@ impl Pacer {
         self.bytes
     }
 
-    /// Bytes that the next frame should hold at most: no more than fits, and
-    /// half a window, so that one is written while another flies.
+    /// Bytes that the next frame should hold at most: no more than fits, half a
+    /// window, so that one is written while another flies, and what the line
+    /// carries in a short time.
     #[must_use]
     pub fn room(&self) -> usize {
-        self.window.saturating_sub(self.bytes).min(self.window / 2)
+        let rest = self.window.saturating_sub(self.bytes).min(self.window / 2);
+        // A full window is what the line carries in the round trip that is wanted.
+        let (minimum, _) = self.minimum.unwrap_or_default();
+        let short = share(self.window, ONE_FRAME.div_duration_f64(wanted(minimum)));
+        // What a frame itself takes is no delay of the line's.
+        let short = if self.looks() { short / 2 } else { short };
+        rest.min(short.max(SMALLEST_FRAME))
+    }
+
+    /// Whether the shortest round trip is looked for with half the window.
+    fn looks(&self) -> bool {
+        self.look.is_some_and(|look| look.window.is_some())
     }
 
     /// The window in bytes.
@@ -106,8 +137,11 @@ impl Pacer {
         let round_trip = round_trip.saturating_sub(decode);
         self.bytes -= arrived.min(self.bytes);
         let minimum = self.shortest(round_trip, used, now);
-        let tolerated = TOLERATED + minimum / 4;
-        let wanted = minimum + tolerated;
+        let wanted = wanted(minimum);
+        let tolerated = wanted - minimum;
+        if self.looks() {
+            return;
+        }
         if round_trip <= wanted {
             // What a window carries is only known where it was filled.
             if used {
@@ -115,51 +149,62 @@ impl Pacer {
                 // was; the nearer the queue comes to what is put up with, the less:
                 // what grows now is only seen a round trip later.
                 let spare = (wanted - round_trip).div_duration_f64(tolerated);
-                self.window = (self.window + share(arrived.min(self.window), spare)).min(LARGEST);
+                self.window = (self.window + share(arrived.min(self.window), spare * spare)).min(LARGEST);
             }
             return;
         }
-        // A little too long may be the line's own unevenness.
-        let beyond = (round_trip - wanted).div_duration_f64(tolerated);
-        let mut window = self.window - share(self.window / 6, beyond);
-        if round_trip > wanted * FAR_TOO_LONG {
+        let full = flying >= self.window / 2;
+        let window = if full || round_trip > wanted * FAR_TOO_LONG {
             // So much went through in that time; the window is what goes
-            // through in the time that is wanted.
-            window = window.min(share(flying, wanted.div_duration_f64(round_trip)));
-        }
+            // through in the time that is wanted. What else is on its way already
+            // says the same once more, and nothing is cut twice.
+            self.window.min(share(flying, wanted.div_duration_f64(round_trip)))
+        } else {
+            // A little too long may be the line's own unevenness.
+            let beyond = (round_trip - wanted).div_duration_f64(tolerated);
+            self.window - share(self.window / 6, beyond)
+        };
         self.window = window.max(SMALLEST);
     }
 
     /// The shortest round trip by now. Every few seconds it is looked for anew,
-    /// with half the window where it is made use of: a queue that always stands
-    /// would be taken for the line's own delay.
+    /// for a moment with half the window where it is made use of: a queue that
+    /// always stands would be taken for the line's own delay.
     fn shortest(&mut self, round_trip: Duration, used: bool, now: Duration) -> Duration {
         let Some((minimum, until)) = self.minimum else {
-            self.minimum = Some((round_trip, now + MINIMUM_LIFETIME));
+            // The first frame is large, and its own bytes took their time.
+            self.minimum = Some((round_trip, now + FIRST_LIFETIME));
             return round_trip;
         };
         let mut minimum = minimum.min(round_trip);
         let mut believed = until;
-        match self.fresh {
+        match &mut self.look {
             None if now >= until => {
-                if used {
-                    self.window = (self.window / 2).max(SMALLEST);
+                let window = used.then_some(self.window);
+                let ends = now + window.map_or(LOOK, |_| SHORT_LOOK + wanted(minimum));
+                if let Some(window) = window {
+                    self.window = (window / 2).max(SMALLEST_LOOK);
                 }
-                self.fresh = Some((round_trip, now));
+                self.look = Some(Look { shortest: round_trip, ends, window });
             }
             None => {}
-            Some((fresh, begun)) => {
-                let fresh = fresh.min(round_trip);
-                self.fresh = Some((fresh, begun));
-                if now >= begun + LOOK {
-                    (minimum, believed) = (fresh, now + MINIMUM_LIFETIME);
-                    self.fresh = None;
+            Some(look) => {
+                look.shortest = look.shortest.min(round_trip);
+                if now >= look.ends {
+                    self.window = look.window.unwrap_or(self.window);
+                    (minimum, believed) = (look.shortest, now + MINIMUM_LIFETIME);
+                    self.look = None;
                 }
             }
         }
         self.minimum = Some((minimum, believed));
         minimum
     }
+}
+
+/// The round trip that is put up with where this is the shortest.
+fn wanted(minimum: Duration) -> Duration {
+    minimum + TOLERATED + minimum / 4
 }
 
 /// This part of so many bytes, none below zero and all from one on.
@@ -237,22 +282,46 @@ mod tests {
     /// all of them: how long frames take, and how much of it is made use of.
     #[test]
     fn what_is_too_much_does_not_swing() {
-        for (what, rate, delay, uneven, most, least) in [
-            ("a megabit, 40 ms", 125_000, 40, 0, 105, 85),
-            ("a megabit, 200 ms", 125_000, 200, 0, 340, 70),
-            ("four megabits, 80 ms", 500_000, 80, 0, 165, 90),
-            ("the same, uneven", 500_000, 80, 25, 190, 85),
-            ("twenty megabits, 40 ms", 2_500_000, 40, 0, 95, 70),
+        for (what, rate, delay, line, most, least) in [
+            ("a megabit, 40 ms", 125_000, 40, Uneven::Not, 95, 95),
+            ("a megabit, 200 ms", 125_000, 200, Uneven::Not, 300, 95),
+            ("four megabits, 5 ms", 500_000, 5, Uneven::Not, 45, 95),
+            ("four megabits, 80 ms", 500_000, 80, Uneven::Not, 140, 95),
+            ("the same, uneven", 500_000, 80, Uneven::By(25), 145, 80),
+            ("the same, with losses", 500_000, 80, Uneven::Losing, 175, 85),
+            ("twenty megabits, 40 ms", 2_500_000, 40, Uneven::Not, 80, 90),
+            ("twenty megabits, 200 ms", 2_500_000, 200, Uneven::Not, 300, 90),
+            ("a hundred megabits, 80 ms, with losses", 12_500_000, 80, Uneven::Losing, 175, 85),
         ] {
-            let (late, carried) = too_much(rate, delay, uneven);
+            let (late, carried) = too_much(rate, delay, line);
             assert!(late <= MS * most, "{what}: {late:?}");
             assert!(carried >= least, "{what}: {carried} % of what it could carry");
         }
     }
 
+    /// What comes to a line's delay.
+    #[derive(Clone, Copy)]
+    enum Uneven {
+        Not,
+        /// Up to so many milliseconds.
+        By(u32),
+        /// One in 64 frames comes a round trip later.
+        Losing,
+    }
+
+    impl Uneven {
+        fn of(self, delay: u32, number: u32) -> u32 {
+            match (self, number.wrapping_mul(0x9e37_79b1)) {
+                (Self::Not, _) => 0,
+                (Self::By(most), noise) => noise % (most + 1),
+                (Self::Losing, noise) => u32::from(noise % 64 == 0) * delay,
+            }
+        }
+    }
+
     /// For a minute: how long all but a twentieth of the frames took, once the line
     /// was known, and how much of a hundred it carried.
-    fn too_much(rate: u32, delay: u32, uneven: u32) -> (Duration, u64) {
+    fn too_much(rate: u32, delay: u32, uneven: Uneven) -> (Duration, u64) {
         let (mut pacer, mut now, mut free, mut number) = (Pacer::default(), Duration::ZERO, Duration::ZERO, 0_u32);
         let mut flying: VecDeque<(u32, Duration, Duration)> = VecDeque::new();
         let (mut took, mut due, mut carried, mut last) = (Vec::new(), Duration::ZERO, 0, Duration::ZERO);
@@ -263,12 +332,13 @@ mod tests {
                 pacer.acknowledged((1, 1, frame), Duration::ZERO, now);
             }
             if now >= due && pacer.may_send() {
-                due = now + MS * 33;
+                // A film and a page.
+                due = now + MS * 16;
                 let bytes = pacer.room().clamp(1_000, rate as usize / 10);
                 carried += bytes as u64;
                 free = free.max(now) + Duration::from_secs(1) * u32::try_from(bytes).unwrap() / rate;
                 // Nothing overtakes.
-                last = last.max(free + MS * (delay + number.wrapping_mul(0x9e37_79b1) % (uneven + 1)));
+                last = last.max(free + MS * (delay + uneven.of(delay, number)));
                 flying.push_back((number, now, last));
                 pacer.sent((1, 1, number), bytes, now);
                 number += 1;
@@ -318,21 +388,42 @@ mod tests {
         let mut pacer = Pacer::default();
         let mut number = 0;
         let mut round = |sent: Duration, took: Duration| {
-            pacer.sent((1, 1, number), 60_000, sent);
+            pacer.sent((1, 1, number), 70_000, sent);
             pacer.acknowledged((1, 1, number), Duration::ZERO, sent + took);
             number += 1;
-            pacer.window()
+            (pacer.window(), pacer.minimum.map(|(minimum, _)| minimum))
         };
         round(MS, MS * 20);
-        // Long after the shortest is believed, over a queue.
+        // Long after the shortest is believed, over a queue: with half the window,
+        // and what it was is believed until the look has ended.
         let pause = MINIMUM_LIFETIME + LOOK * 5;
-        round(pause, MS * 100);
-        let before = round(pause + MS, MS * 100);
-        let after = round(pause + MS * 2, MS * 100);
-        assert!(after < before || after == SMALLEST, "a queue is taken for the line: {before} to {after}");
-        // The look ends in its time, though: this is the line's delay by now.
-        round(pause + LOOK * 2, MS * 100);
-        assert!(round(pause + LOOK * 3, MS * 100) > after);
+        let (halved, minimum) = round(pause, MS * 100);
+        assert_eq!((halved, minimum), (FIRST, Some(MS * 20)));
+        assert_eq!(round(pause + MS, MS * 100), (halved, minimum));
+        assert_eq!(round(pause + MS * 100, MS * 90), (halved, minimum));
+        // It ends in its time: this is the line's delay by now.
+        let (after, minimum) = round(pause + SHORT_LOOK + MS * 60, MS * 95);
+        assert!(after > halved, "{after}");
+        assert_eq!(minimum, Some(MS * 90));
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_cut_once() {
+        let mut pacer = Pacer { window: 100_000, ..Pacer::default() };
+        pacer.sent((1, 1, 0), 60, MS);
+        pacer.acknowledged((1, 1, 0), Duration::ZERO, MS * 81);
+        for number in 1..=10 {
+            pacer.sent((1, 1, number), 10_000, MS * 100);
+        }
+        // All of them wait in the same queue, 14 ms longer than is put up with.
+        let windows: Vec<usize> = (6..=10)
+            .map(|number| {
+                pacer.acknowledged((1, 1, number), Duration::ZERO, MS * 226);
+                pacer.window()
+            })
+            .collect();
+        assert!(windows.iter().all(|window| *window >= 53_000), "{windows:?}");
+        assert!(windows.is_sorted_by(|earlier, later| earlier >= later), "{windows:?}");
     }
 
     proptest! {
