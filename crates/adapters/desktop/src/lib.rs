@@ -95,6 +95,10 @@ pub trait Screen: Send {
     /// nothing is lent.
     fn grab(&mut self, display: &DisplayInfo, part: Rect, take: Take<'_>) -> Result<(), DesktopError>;
 
+    /// Whether something has said since [`Self::cursor`] that the pointer moved
+    /// or changed. It may do so without that.
+    fn pointer_stirred(&self) -> bool;
+
     /// The pointer's picture if it changed, and where it is on the desktop.
     ///
     /// # Errors

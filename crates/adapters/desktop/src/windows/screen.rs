@@ -117,6 +117,10 @@ impl Screen for WindowsScreen {
         }
     }
 
+    fn pointer_stirred(&self) -> bool {
+        true
+    }
+
     fn cursor(&mut self) -> Result<(Option<CursorImage>, (i32, i32)), DesktopError> {
         self.cursor.look(self.gdi.context())
     }

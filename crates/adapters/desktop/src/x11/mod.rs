@@ -63,27 +63,27 @@ fn answered(what: &str) -> impl Fn(x11rb::errors::ReplyError) -> DesktopError + 
     }
 }
 
-/// Open screen and input, each with a connection of its own so that neither
-/// waits for the other.
+/// Open screen, its events and input, each with a connection of its own so that
+/// none waits for another.
 pub(crate) fn open(wake: Box<dyn Fn() + Send + Sync>) -> Result<Desktop, DesktopError> {
     let (connection, number) = connect()?;
-    let connection = Arc::new(connection);
     let root = connection.setup().roots.get(number).map(|screen| screen.root);
     refuse_wayland(&connection, root.ok_or_else(|| DesktopError::None("The display has no screen.".into()))?)?;
-    let screen = screen::X11Screen::new(connection.clone(), number)?;
+    let events = Arc::new(connect()?.0);
+    let screen = screen::X11Screen::new(connection, events.clone(), number)?;
     let marks = screen.marks();
     std::thread::Builder::new()
         .name("x11-events".into())
         .spawn(move || {
             use x11rb::connection::Connection;
             // Ends when the screen rings its bell, or the connection does.
-            while let Ok(event) = connection.wait_for_event() {
+            while let Ok(event) = events.wait_for_event() {
                 match event {
                     Event::RandrScreenChangeNotify(_) | Event::RandrNotify(_) => marks.layout(),
                     Event::XfixesCursorNotify(_) => marks.cursor(),
                     Event::ClientMessage(_) => break,
                     Event::DamageNotify(_) => marks.damage(),
-                    Event::XinputRawMotion(_) => {}
+                    Event::XinputRawMotion(_) => marks.motion(),
                     _ => continue,
                 }
                 wake();

@@ -27,6 +27,7 @@ use crate::{Changed, CursorImage, DesktopError, DisplayInfo, Screen, Take};
 pub(super) struct Marks {
     layout: Arc<AtomicBool>,
     cursor: Arc<AtomicBool>,
+    motion: Arc<AtomicBool>,
     damage: Arc<AtomicBool>,
 }
 
@@ -39,6 +40,10 @@ impl Marks {
         self.cursor.store(true, Ordering::Release);
     }
 
+    pub(super) fn motion(&self) {
+        self.motion.store(true, Ordering::Release);
+    }
+
     pub(super) fn damage(&self) {
         self.damage.store(true, Ordering::Release);
     }
@@ -46,12 +51,18 @@ impl Marks {
 
 #[derive(Debug)]
 pub(super) struct X11Screen {
-    connection: Arc<RustConnection>,
+    /// For questions: whoever asks reads the answer, and no other thread hands
+    /// it over.
+    connection: RustConnection,
+    /// What events are asked for on. Only the thread that waits for them reads it.
+    _events: Arc<RustConnection>,
     root: Window,
     damage: u32,
     region: u32,
     segment: Option<Segment>,
     marks: Marks,
+    /// Whether the display tells when the pointer moves.
+    hears_motion: bool,
     displays: Option<Vec<DisplayInfo>>,
     /// Never shown: a message to it wakes the thread that waits for events.
     bell: Window,
@@ -69,7 +80,11 @@ impl Drop for X11Screen {
 }
 
 impl X11Screen {
-    pub(super) fn new(connection: Arc<RustConnection>, number: usize) -> Result<Self, DesktopError> {
+    pub(super) fn new(
+        connection: RustConnection,
+        events: Arc<RustConnection>,
+        number: usize,
+    ) -> Result<Self, DesktopError> {
         let setup = connection.setup();
         let screen = setup.roots.get(number).ok_or_else(|| DesktopError::None("The display has no screen.".into()))?;
         let root = screen.root;
@@ -87,39 +102,54 @@ impl X11Screen {
         connection.damage_query_version(1, 1).map_err(failed(what))?.reply().map_err(answered(what))?;
         connection.xfixes_query_version(5, 0).map_err(failed(what))?.reply().map_err(answered(what))?;
         connection.randr_query_version(1, 5).map_err(failed(what))?.reply().map_err(answered(what))?;
-        let id = || connection.generate_id().map_err(|error| DesktopError::Refused(error.to_string()));
-        let (damage, region, bell) = (id()?, id()?, id()?);
+        let id = |on: &RustConnection| on.generate_id().map_err(|error| DesktopError::Refused(error.to_string()));
+        let region = id(&connection)?;
+        connection.xfixes_create_region(region, &[]).map_err(failed(what))?;
+        let (damage, bell) = (id(&events)?, id(&events)?);
         let window = CreateWindowAux::new();
-        connection
+        events
             .create_window(0, bell, root, 0, 0, 1, 1, 0, WindowClass::INPUT_ONLY, COPY_FROM_PARENT, &window)
             .map_err(failed(what))?;
-        let create = connection.damage_create(damage, root, damage::ReportLevel::NON_EMPTY);
+        // A client has to say which versions it speaks before anything else.
+        events.damage_query_version(1, 1).map_err(failed(what))?.reply().map_err(answered(what))?;
+        events.xfixes_query_version(5, 0).map_err(failed(what))?.reply().map_err(answered(what))?;
+        events.randr_query_version(1, 5).map_err(failed(what))?.reply().map_err(answered(what))?;
+        let create = events.damage_create(damage, root, damage::ReportLevel::NON_EMPTY);
         create.map_err(failed(what))?.check().map_err(answered(what))?;
-        connection.xfixes_create_region(region, &[]).map_err(failed(what))?;
-        connection.xfixes_select_cursor_input(root, xfixes::CursorNotifyMask::DISPLAY_CURSOR).map_err(failed(what))?;
+        events.xfixes_select_cursor_input(root, xfixes::CursorNotifyMask::DISPLAY_CURSOR).map_err(failed(what))?;
         let mask = randr::NotifyMask::SCREEN_CHANGE | randr::NotifyMask::CRTC_CHANGE;
-        connection.randr_select_input(root, mask).map_err(failed(what))?;
-        hear_motion(&connection, root)?;
-        connection.flush().map_err(failed(what))?;
+        events.randr_select_input(root, mask).map_err(failed(what))?;
+        let hears_motion = hear_motion(&events, root)?;
+        events.flush().map_err(failed(what))?;
         let marks = Marks::default();
         marks.cursor();
-        Ok(Self { connection, root, damage, region, segment: None, marks, displays: None, bell })
+        Ok(Self {
+            connection,
+            _events: events,
+            root,
+            damage,
+            region,
+            segment: None,
+            marks,
+            hears_motion,
+            displays: None,
+            bell,
+        })
     }
 
     pub(super) fn marks(&self) -> Marks {
         self.marks.clone()
     }
 
-    fn segment(&mut self, length: usize) -> Option<&Segment> {
+    /// Shared memory of at least so many bytes, where there is any.
+    fn make_room(&mut self, length: usize) {
         if self.segment.as_ref().is_none_or(|segment| segment.length() < length) {
             let known = self.connection.extension_information(shm::X11_EXTENSION_NAME);
-            if !matches!(known, Ok(Some(_))) {
-                return None;
-            }
             self.segment = None;
-            self.segment = Segment::new(&self.connection, length.next_power_of_two()).ok();
+            if matches!(known, Ok(Some(_))) {
+                self.segment = Segment::new(&self.connection, length.next_power_of_two()).ok();
+            }
         }
-        self.segment.as_ref()
     }
 }
 
@@ -136,7 +166,7 @@ fn scale_percent(connection: &RustConnection, root: Window) -> u32 {
 /// Ask to be told when the pointer moves, whatever window it is over (XI 2,
 /// raw events). A display without it tells the pointer's place when anything
 /// else happens.
-fn hear_motion(connection: &RustConnection, root: Window) -> Result<(), DesktopError> {
+fn hear_motion(connection: &RustConnection, root: Window) -> Result<bool, DesktopError> {
     let what = "the pointer's moves are not told";
     let known = connection.extension_information(xinput::X11_EXTENSION_NAME).map_err(failed(what))?;
     let version = match known {
@@ -145,11 +175,12 @@ fn hear_motion(connection: &RustConnection, root: Window) -> Result<(), DesktopE
     };
     if version.is_none_or(|version| version.major_version < 2) {
         tracing::info!("the display does not tell when the pointer moves");
-        return Ok(());
+        return Ok(false);
     }
     let mask = vec![xinput::XIEventMask::RAW_MOTION];
     let masks = [xinput::EventMask { deviceid: xinput::Device::ALL_MASTER.into(), mask }];
-    connection.xinput_xi_select_events(root, &masks).map_err(failed(what))?.check().map_err(answered(what))
+    connection.xinput_xi_select_events(root, &masks).map_err(failed(what))?.check().map_err(answered(what))?;
+    Ok(true)
 }
 
 impl Screen for X11Screen {
@@ -216,8 +247,9 @@ impl Screen for X11Screen {
             return Err(DesktopError::Stale);
         };
         let stride = part.width as usize * 4;
-        let (connection, root) = (self.connection.clone(), self.root);
-        if let Some(segment) = self.segment(length) {
+        self.make_room(length);
+        let (connection, root) = (&self.connection, self.root);
+        if let Some(segment) = &self.segment {
             let format = ImageFormat::Z_PIXMAP.into();
             connection
                 .shm_get_image(root, x, y, width, height, !0, format, segment.id(), 0)
@@ -233,8 +265,13 @@ impl Screen for X11Screen {
         Ok(())
     }
 
+    fn pointer_stirred(&self) -> bool {
+        !self.hears_motion || self.marks.motion.load(Ordering::Acquire) || self.marks.cursor.load(Ordering::Acquire)
+    }
+
     fn cursor(&mut self) -> Result<(Option<CursorImage>, (i32, i32)), DesktopError> {
         let what = "the pointer cannot be read";
+        self.marks.motion.store(false, Ordering::Release);
         if !self.marks.cursor.swap(false, Ordering::AcqRel) {
             let at = self.connection.query_pointer(self.root).map_err(failed(what))?.reply().map_err(answered(what))?;
             return Ok((None, (at.root_x.into(), at.root_y.into())));

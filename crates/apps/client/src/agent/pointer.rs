@@ -10,7 +10,8 @@ use gc_protocol::messages::{CursorPosition, CursorShape};
 use super::layout::Layout;
 use super::link::Link;
 
-/// Places are told no more often than this.
+/// Places are told no more often than this. A look that nothing asked for waits
+/// so long as well: what a key changes on the screen goes before it.
 const BETWEEN: Duration = Duration::from_millis(8);
 
 pub(super) struct Pointer {
@@ -19,12 +20,15 @@ pub(super) struct Pointer {
     told: bool,
     at: Option<(u32, i32, i32)>,
     looked: Duration,
+    /// When to look although nothing said that it moved.
+    anyway: Option<Duration>,
+    due: Duration,
 }
 
 impl Default for Pointer {
     fn default() -> Self {
         let shape = CursorShape { hidden: true, ..Default::default() };
-        Self { shape, told: false, at: None, looked: Duration::ZERO }
+        Self { shape, told: false, at: None, looked: Duration::ZERO, anyway: None, due: Duration::ZERO }
     }
 }
 
@@ -36,7 +40,7 @@ impl Pointer {
 
     /// Until when a look has to wait.
     pub(super) fn due(&self) -> Duration {
-        self.looked + BETWEEN
+        self.due
     }
 
     /// Tell the streams what is new; `false` when it is too early to look.
@@ -48,10 +52,12 @@ impl Pointer {
         link: &Link,
         now: Duration,
     ) -> Result<bool, DesktopError> {
-        if self.told && now < self.due() {
+        let anyway = *self.anyway.get_or_insert(now + BETWEEN);
+        self.due = if screen.pointer_stirred() { self.looked + BETWEEN } else { anyway };
+        if self.told && now < self.due {
             return Ok(false);
         }
-        self.looked = now;
+        (self.looked, self.anyway) = (now, None);
         let (shape, at) = screen.cursor()?;
         if let Some(shape) = shape {
             self.shape = to_wire(shape);
