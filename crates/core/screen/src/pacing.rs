@@ -88,9 +88,11 @@ impl Pacer {
     /// carries in a short time.
     #[must_use]
     pub fn room(&self) -> usize {
-        let rest = self.window.saturating_sub(self.bytes).min(self.window / 2);
+        let rest = self.window.saturating_sub(self.bytes);
+        // What is seen first is seen at once, if it fits at all.
+        let Some((minimum, _)) = self.minimum else { return rest };
+        let rest = rest.min(self.window / 2);
         // A full window is what the line carries in the round trip that is wanted.
-        let (minimum, _) = self.minimum.unwrap_or_default();
         let short = share(self.window, ONE_FRAME.div_duration_f64(wanted(minimum)));
         // What a frame itself takes is no delay of the line's.
         let short = if self.looks() { short / 2 } else { short };

@@ -15,7 +15,7 @@ const SHARE: usize = 4;
 /// Bytes of a hundred changes of colour within lines of drawn parts: before any
 /// were seen, and within these bounds, however little the last ones cost: the
 /// next may be new.
-const FIRST: usize = 60;
+const FIRST: usize = 40;
 const BOUNDS: (usize, usize) = (15, 400);
 
 /// What was learnt of costs.
