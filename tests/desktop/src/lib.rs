@@ -40,8 +40,15 @@ const BUSY: u32 = 3;
 ///
 /// # Errors
 /// When it did not work within the time, on a busy machine either.
-pub fn until<T>(what: &str, within: Duration, mut attempt: impl FnMut() -> Result<Option<T>>) -> Result<T> {
-    let within = within * BUSY;
+pub fn until<T>(what: &str, within: Duration, attempt: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    in_time(what, within * BUSY, attempt)
+}
+
+/// The same for a time that the product promises.
+///
+/// # Errors
+/// When it did not work within the time.
+pub fn in_time<T>(what: &str, within: Duration, mut attempt: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     let deadline = Instant::now() + within;
     let mut last = None;
     loop {

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use gc_desktop_tests::{Agent, Browser, Child, Display, Hand, Picture, Server, Wire, until};
+use gc_desktop_tests::{Agent, Browser, Child, Display, Hand, Picture, Server, Wire, in_time, until};
 use serde_json::json;
 use x11rb::connection::Connection;
 use x11rb::protocol::xproto::{ConnectionExt, KeyButMask};
@@ -77,7 +77,7 @@ impl Stage {
     /// Nothing is down, and nothing comes down again.
     fn await_up(&self) -> Result<()> {
         let begun = Instant::now();
-        until("nothing being down", SOON, || {
+        in_time("nothing being down", SOON, || {
             let now = self.down()?;
             ensure!(now == (Vec::new(), KeyButMask::default()), "down are {now:?}");
             Ok(Some(()))

@@ -75,18 +75,20 @@ impl Scene {
         until("the picture", Duration::from_secs(40), || self.browser.await_picture().map(Some))
     }
 
-    /// For some seconds of film: what is coded comes to be this, and nothing else.
-    /// What is told is a second old, and a page that came back has to say first
-    /// what it wants.
+    /// For some seconds of film: what is coded comes to be this, and nothing else
+    /// from then on. What is told is a second old, and a page that came back has
+    /// to say first what it wants.
     fn only(&self, film: &Film, words: &str, not: &str) -> Result<()> {
-        until(words, Duration::from_secs(40), || {
+        let holds = |time: Duration| {
             let (begun, before) = (Instant::now(), film.shown());
-            while begun.elapsed() < Duration::from_secs(4) || film.shown() < before + 60 {
+            while begun.elapsed() < time || film.shown() < before + 60 {
                 let said = self.browser.statistics()?;
                 ensure!(said.contains(words) && !said.contains(not), "the statistics say {said}");
             }
-            Ok(Some(()))
-        })
+            Ok(())
+        };
+        until(words, Duration::from_secs(20), || holds(Duration::from_secs(3)).map(Some))?;
+        holds(Duration::from_secs(4))
     }
 
     /// Pictures in each of some seconds, and kilobits.

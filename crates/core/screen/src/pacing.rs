@@ -14,8 +14,9 @@ const LARGEST: usize = 8 << 20;
 /// Half a second of a megabit: what a slow line takes in without falling far
 /// behind. A quick one lets the window double with every round trip.
 const FIRST: usize = 64 << 10;
-/// Most frames on their way, whatever their size.
-const MOST_FRAMES: usize = 16;
+/// Most frames on their way, whatever their size: what a round trip takes of
+/// [`ONE_FRAME`] and a half more, within these bounds.
+const FRAMES: (u128, u128) = (8, 64);
 /// What one frame may take on the line: what comes next, an answer to a key, waits
 /// so long at most once it may go.
 const ONE_FRAME: Duration = Duration::from_millis(20);
@@ -24,7 +25,7 @@ const SMALLEST_FRAME: usize = 1400;
 /// Queueing delay that is put up with beside a quarter of the round trip.
 const TOLERATED: Duration = Duration::from_millis(12);
 /// A round trip that is so many times as long as wanted says what the line takes
-/// in, also where little was on its way.
+/// in, also where the window was not full.
 const FAR_TOO_LONG: u32 = 2;
 /// How long a shortest round trip is believed.
 const MINIMUM_LIFETIME: Duration = Duration::from_secs(10);
@@ -41,6 +42,10 @@ struct InFlight {
     bytes: usize,
     /// Bytes on their way when it was sent, its own among them.
     flying: usize,
+    /// With it the window was full.
+    full: bool,
+    /// It was as large as it might be, or nothing more might go.
+    pressed: bool,
     sent_at: Duration,
 }
 
@@ -74,7 +79,15 @@ impl Pacer {
     /// Whether another frame may go now.
     #[must_use]
     pub fn may_send(&self) -> bool {
-        self.in_flight.len() < MOST_FRAMES && self.bytes < self.window
+        // What hardly holds anything is not worth a frame.
+        let least = SMALLEST_FRAME.min(self.window / 4);
+        self.in_flight.len() < self.most_frames() && self.bytes + least <= self.window
+    }
+
+    fn most_frames(&self) -> usize {
+        let (minimum, _) = self.minimum.unwrap_or_default();
+        let frames = wanted(minimum).as_micros() * 3 / 2 / ONE_FRAME.as_micros();
+        usize::try_from(frames.clamp(FRAMES.0, FRAMES.1)).unwrap_or(usize::MAX)
     }
 
     /// Bytes on their way.
@@ -92,7 +105,8 @@ impl Pacer {
         // What is seen first is seen at once, if it fits at all.
         let Some((minimum, _)) = self.minimum else { return rest };
         let rest = rest.min(self.window / 2);
-        // A full window is what the line carries in the round trip that is wanted.
+        // A window that was full lately is what the line carries in the round trip
+        // that is wanted.
         let short = share(self.window, ONE_FRAME.div_duration_f64(wanted(minimum)));
         // What a frame itself takes is no delay of the line's.
         let short = if self.looks() { short / 2 } else { short };
@@ -118,8 +132,15 @@ impl Pacer {
 
     /// A frame (stream, epoch, number) goes out.
     pub fn sent(&mut self, frame: (u32, u32, u32), bytes: usize, now: Duration) {
+        let most = self.room();
         self.bytes += bytes;
-        self.in_flight.push_back(InFlight { frame, bytes, flying: self.bytes, sent_at: now });
+        let full = self.bytes >= self.window - self.window / 8;
+        let last = self.in_flight.len() + 1 >= self.most_frames();
+        // One that was as large as it might be tells something of a window of which
+        // it is a part that counts.
+        let large = bytes >= most - most / 4 && self.bytes >= self.window / 4;
+        let pressed = large || last || self.bytes >= self.window / 2;
+        self.in_flight.push_back(InFlight { frame, bytes, flying: self.bytes, full, pressed, sent_at: now });
     }
 
     /// A frame was shown: it and everything before it has arrived. Decoding, which
@@ -128,79 +149,89 @@ impl Pacer {
     /// never sent, or was acknowledged before, changes nothing.
     pub fn acknowledged(&mut self, frame: (u32, u32, u32), decode: Duration, now: Duration) {
         let Some(index) = self.in_flight.iter().position(|sent| sent.frame == frame) else { return };
-        let used = self.bytes >= self.window / 2;
-        let (mut arrived, mut flying) = (0, 0);
-        let mut round_trip = Duration::ZERO;
+        let (mut arrived, mut used, mut last) = (0, false, None);
         for sent in self.in_flight.drain(..=index) {
             arrived += sent.bytes;
-            flying = sent.flying;
-            round_trip = now.saturating_sub(sent.sent_at);
+            used |= sent.pressed;
+            last = Some(sent);
         }
-        let round_trip = round_trip.saturating_sub(decode);
+        let Some(InFlight { flying, full, sent_at, .. }) = last else { return };
+        let round_trip = now.saturating_sub(sent_at).saturating_sub(decode);
         self.bytes -= arrived.min(self.bytes);
-        let minimum = self.shortest(round_trip, used, now);
+        let Some(minimum) = self.shortest(round_trip, now) else { return };
         let wanted = wanted(minimum);
         let tolerated = wanted - minimum;
-        if self.looks() {
-            return;
+        if round_trip > wanted {
+            self.cut(round_trip, minimum, flying, full);
+        } else if used && !self.looks() {
+            // What a window carries is only known where it was made use of. Twice as
+            // much at once where nothing waits, however large the frame was; the
+            // nearer the queue comes to what is put up with, the less: what grows now
+            // is only seen a round trip later.
+            let spare = (wanted - round_trip).div_duration_f64(tolerated);
+            self.window = (self.window + share(arrived.min(self.window), spare * spare)).min(LARGEST);
         }
-        if round_trip <= wanted {
-            // What a window carries is only known where it was filled.
-            if used {
-                // Twice as much at once where nothing waits, however large the frame
-                // was; the nearer the queue comes to what is put up with, the less:
-                // what grows now is only seen a round trip later.
-                let spare = (wanted - round_trip).div_duration_f64(tolerated);
-                self.window = (self.window + share(arrived.min(self.window), spare * spare)).min(LARGEST);
-            }
-            return;
-        }
-        let full = flying >= self.window / 2;
-        let window = if full || round_trip > wanted * FAR_TOO_LONG {
-            // So much went through in that time; the window is what goes
-            // through in the time that is wanted. What else is on its way already
-            // says the same once more, and nothing is cut twice.
-            self.window.min(share(flying, wanted.div_duration_f64(round_trip)))
-        } else {
-            // A little too long may be the line's own unevenness.
-            let beyond = (round_trip - wanted).div_duration_f64(tolerated);
-            self.window - share(self.window / 6, beyond)
-        };
-        self.window = window.max(SMALLEST);
+        self.look_anew(round_trip, used, now);
     }
 
-    /// The shortest round trip by now. Every few seconds it is looked for anew,
-    /// for a moment with half the window where it is made use of: a queue that
-    /// always stands would be taken for the line's own delay.
-    fn shortest(&mut self, round_trip: Duration, used: bool, now: Duration) -> Duration {
-        let Some((minimum, until)) = self.minimum else {
-            // The first frame is large, and its own bytes took their time.
-            self.minimum = Some((round_trip, now + FIRST_LIFETIME));
-            return round_trip;
+    /// A frame took longer than wanted.
+    fn cut(&mut self, round_trip: Duration, minimum: Duration, flying: usize, full: bool) {
+        let wanted = wanted(minimum);
+        // While it is looked for the shortest, that is the window afterwards.
+        let looked = self.look.as_mut().and_then(|look| look.window.as_mut());
+        let window = looked.unwrap_or(&mut self.window);
+        let far = round_trip > wanted * FAR_TOO_LONG && flying >= SMALLEST;
+        let less = if full || far {
+            // So much went through in that time; the window is what goes
+            // through in the time that is wanted. What was sent behind it says the
+            // same once more, and cuts nothing twice.
+            (*window).min(share(flying, wanted.div_duration_f64(round_trip)))
+        } else {
+            // A little too long may be the line's own unevenness.
+            let beyond = (round_trip - wanted).div_duration_f64(wanted);
+            *window - share(*window / 6, beyond)
         };
-        let mut minimum = minimum.min(round_trip);
-        let mut believed = until;
-        match &mut self.look {
-            None if now >= until => {
-                let window = used.then_some(self.window);
-                let ends = now + window.map_or(LOOK, |_| SHORT_LOOK + wanted(minimum));
-                if let Some(window) = window {
-                    self.window = (window / 2).max(SMALLEST_LOOK);
-                }
-                self.look = Some(Look { shortest: round_trip, ends, window });
-            }
-            None => {}
-            Some(look) => {
-                look.shortest = look.shortest.min(round_trip);
-                if now >= look.ends {
-                    self.window = look.window.unwrap_or(self.window);
-                    (minimum, believed) = (look.shortest, now + MINIMUM_LIFETIME);
-                    self.look = None;
-                }
+        *window = less.max(SMALLEST);
+    }
+
+    /// The shortest round trip by now; `None` where this is the first one, which
+    /// is as short as itself and says nothing.
+    fn shortest(&mut self, round_trip: Duration, now: Duration) -> Option<Duration> {
+        let Some((minimum, until)) = &mut self.minimum else {
+            // It was a large one besides, whose own bytes took their time.
+            self.minimum = Some((round_trip, now + FIRST_LIFETIME));
+            return None;
+        };
+        *minimum = round_trip.min(*minimum);
+        if let Some(look) = &mut self.look {
+            look.shortest = look.shortest.min(round_trip);
+            if now >= look.ends {
+                (*minimum, *until) = (look.shortest, now + MINIMUM_LIFETIME);
+                self.window = look.window.unwrap_or(self.window);
+                self.look = None;
             }
         }
-        self.minimum = Some((minimum, believed));
-        minimum
+        self.minimum.map(|(minimum, _)| minimum)
+    }
+
+    /// Every few seconds the shortest round trip is looked for anew, for a moment
+    /// with half the window where it is made use of: a queue that always stands
+    /// would be taken for the line's own delay.
+    fn look_anew(&mut self, round_trip: Duration, used: bool, now: Duration) {
+        let Some((minimum, until)) = &mut self.minimum else { return };
+        if self.window <= 2 * SMALLEST {
+            // That little makes no queue: the line itself may be slower by now.
+            *until = (*until).min(now + FIRST_LIFETIME);
+        }
+        if now < *until || self.look.is_some() {
+            return;
+        }
+        let window = used.then_some(self.window);
+        let ends = now + window.map_or(LOOK, |_| SHORT_LOOK + wanted(*minimum));
+        if let Some(window) = window {
+            self.window = (window / 2).max(SMALLEST_LOOK);
+        }
+        self.look = Some(Look { shortest: round_trip, ends, window });
     }
 }
 
@@ -284,8 +315,9 @@ mod tests {
     /// all of them: how long frames take, and how much of it is made use of.
     #[test]
     fn what_is_too_much_does_not_swing() {
+        let both = Load { apart: 16, part: 100, most: usize::MAX };
         for (what, rate, delay, line, most, least) in [
-            ("a megabit, 40 ms", 125_000, 40, Uneven::Not, 95, 95),
+            ("a megabit, 40 ms", 125_000, 40, Uneven::Not, 105, 95),
             ("a megabit, 200 ms", 125_000, 200, Uneven::Not, 300, 95),
             ("four megabits, 5 ms", 500_000, 5, Uneven::Not, 45, 95),
             ("four megabits, 80 ms", 500_000, 80, Uneven::Not, 140, 95),
@@ -293,12 +325,40 @@ mod tests {
             ("the same, with losses", 500_000, 80, Uneven::Losing, 175, 85),
             ("twenty megabits, 40 ms", 2_500_000, 40, Uneven::Not, 80, 90),
             ("twenty megabits, 200 ms", 2_500_000, 200, Uneven::Not, 300, 90),
+            ("twenty megabits, 600 ms", 2_500_000, 600, Uneven::Not, 1_200, 80),
             ("a hundred megabits, 80 ms, with losses", 12_500_000, 80, Uneven::Losing, 175, 85),
         ] {
-            let (late, carried) = too_much(rate, delay, line);
+            let (late, carried) = too_much(rate, delay, line, both);
             assert!(late <= MS * most, "{what}: {late:?}");
-            assert!(carried >= least, "{what}: {carried} % of what it could carry");
+            let share = carried * 100 / u64::from(rate);
+            assert!(share >= least, "{what}: {share} % of what it could carry");
         }
+    }
+
+    /// A film that takes less than it might be given each time: its pictures may not
+    /// become ever smaller.
+    #[test]
+    fn a_film_alone_is_not_starved() {
+        let film = Load { apart: 33, part: 80, most: 12_000 };
+        for (what, rate, delay, line) in [
+            ("four megabits, 80 ms", 500_000, 80, Uneven::Not),
+            ("the same, with losses", 500_000, 80, Uneven::Losing),
+            ("twenty megabits, 80 ms, with losses", 2_500_000, 80, Uneven::Losing),
+            ("twenty megabits, 200 ms, with losses", 2_500_000, 200, Uneven::Losing),
+            ("a hundred megabits, 20 ms, uneven", 12_500_000, 20, Uneven::By(25)),
+        ] {
+            let (_, carried) = too_much(rate, delay, line, film);
+            assert!(carried > 200_000, "{what}: {carried} bytes in a second, and 360,000 wanted");
+        }
+    }
+
+    /// What is there to be sent: a frame so many milliseconds after the one before,
+    /// of this percentage of the room there is, and at most so many bytes.
+    #[derive(Clone, Copy)]
+    struct Load {
+        apart: u32,
+        part: usize,
+        most: usize,
     }
 
     /// What comes to a line's delay.
@@ -322,8 +382,8 @@ mod tests {
     }
 
     /// For a minute: how long all but a twentieth of the frames took, once the line
-    /// was known, and how much of a hundred it carried.
-    fn too_much(rate: u32, delay: u32, uneven: Uneven) -> (Duration, u64) {
+    /// was known, and how many bytes it carried in a second.
+    fn too_much(rate: u32, delay: u32, uneven: Uneven, load: Load) -> (Duration, u64) {
         let (mut pacer, mut now, mut free, mut number) = (Pacer::default(), Duration::ZERO, Duration::ZERO, 0_u32);
         let mut flying: VecDeque<(u32, Duration, Duration)> = VecDeque::new();
         let (mut took, mut due, mut carried, mut last) = (Vec::new(), Duration::ZERO, 0, Duration::ZERO);
@@ -334,9 +394,8 @@ mod tests {
                 pacer.acknowledged((1, 1, frame), Duration::ZERO, now);
             }
             if now >= due && pacer.may_send() {
-                // A film and a page.
-                due = now + MS * 16;
-                let bytes = pacer.room().clamp(1_000, rate as usize / 10);
+                due = now + MS * load.apart;
+                let bytes = (pacer.room() * load.part / 100).clamp(1, load.most);
                 carried += bytes as u64;
                 free = free.max(now) + Duration::from_secs(1) * u32::try_from(bytes).unwrap() / rate;
                 // Nothing overtakes.
@@ -348,7 +407,7 @@ mod tests {
         }
         let mut took = took.split_off(took.len() / 10);
         took.sort_unstable();
-        (took[took.len() * 95 / 100], carried * 100 / 60 / u64::from(rate))
+        (took[took.len() * 95 / 100], carried / 60)
     }
 
     #[test]
@@ -382,7 +441,8 @@ mod tests {
         // Half a megabyte on a megabit: more than four seconds.
         pacer.sent((1, 1, 1), 500_000, MS * 300);
         pacer.acknowledged((1, 1, 1), Duration::ZERO, MS * 4500);
-        assert!((25_000..50_000).contains(&pacer.window()), "{}", pacer.window());
+        let window = pacer.look.and_then(|look| look.window).unwrap_or(pacer.window());
+        assert!((25_000..50_000).contains(&window), "{window}");
     }
 
     #[test]
@@ -396,11 +456,11 @@ mod tests {
             (pacer.window(), pacer.minimum.map(|(minimum, _)| minimum))
         };
         round(MS, MS * 20);
-        // Long after the shortest is believed, over a queue: with half the window,
-        // and what it was is believed until the look has ended.
+        // Long after the shortest is believed, over a queue: with half of what the
+        // window is by then, and what it was is believed until the look has ended.
         let pause = MINIMUM_LIFETIME + LOOK * 5;
         let (halved, minimum) = round(pause, MS * 100);
-        assert_eq!((halved, minimum), (FIRST, Some(MS * 20)));
+        assert_eq!((halved, minimum), (12_950, Some(MS * 20)));
         assert_eq!(round(pause + MS, MS * 100), (halved, minimum));
         assert_eq!(round(pause + MS * 100, MS * 90), (halved, minimum));
         // It ends in its time: this is the line's delay by now.
@@ -447,9 +507,10 @@ mod tests {
                 } else {
                     pacer.acknowledged((1, 1, number), Duration::ZERO, now);
                 }
-                prop_assert!(pacer.in_flight.len() <= MOST_FRAMES);
+                prop_assert!(pacer.in_flight.len() <= 64);
                 prop_assert_eq!(pacer.bytes, pacer.in_flight.iter().map(|sent| sent.bytes).sum::<usize>());
-                prop_assert!((SMALLEST..=LARGEST).contains(&pacer.window()));
+                let least = if pacer.looks() { SMALLEST_LOOK } else { SMALLEST };
+                prop_assert!((least..=LARGEST).contains(&pacer.window()));
             }
         }
     }

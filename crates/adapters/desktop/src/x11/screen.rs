@@ -55,7 +55,7 @@ pub(super) struct X11Screen {
     /// it over.
     connection: RustConnection,
     /// What events are asked for on. Only the thread that waits for them reads it.
-    _events: Arc<RustConnection>,
+    events: Arc<RustConnection>,
     root: Window,
     damage: u32,
     region: u32,
@@ -72,10 +72,10 @@ impl Drop for X11Screen {
     fn drop(&mut self) {
         let message = ClientMessageEvent::new(32, self.bell, AtomEnum::INTEGER, [0; 5]);
         // Where the display is gone, so is the thread.
-        if let Ok(cookie) = self.connection.send_event(false, self.bell, EventMask::NO_EVENT, message) {
+        if let Ok(cookie) = self.events.send_event(false, self.bell, EventMask::NO_EVENT, message) {
             cookie.ignore_error();
         }
-        let _: Result<(), _> = self.connection.flush();
+        let _: Result<(), _> = self.events.flush();
     }
 }
 
@@ -123,18 +123,7 @@ impl X11Screen {
         events.flush().map_err(failed(what))?;
         let marks = Marks::default();
         marks.cursor();
-        Ok(Self {
-            connection,
-            _events: events,
-            root,
-            damage,
-            region,
-            segment: None,
-            marks,
-            hears_motion,
-            displays: None,
-            bell,
-        })
+        Ok(Self { connection, events, root, damage, region, segment: None, marks, hears_motion, displays: None, bell })
     }
 
     pub(super) fn marks(&self) -> Marks {
@@ -229,6 +218,9 @@ impl Screen for X11Screen {
             return Ok(Changed::Boxes(Vec::new()));
         }
         let what = "the display does not say what changed";
+        // What every client is told, asked for or not (another keyboard), would pile
+        // up here.
+        while let Ok(Some(_)) = self.connection.poll_for_event() {}
         self.connection.damage_subtract(self.damage, NONE, self.region).map_err(failed(what))?;
         let region = self.connection.xfixes_fetch_region(self.region).map_err(failed(what))?;
         let region = region.reply().map_err(answered(what))?;

@@ -174,8 +174,8 @@ impl Thread {
         let now = self.now();
         let poll = self.screen.poll_period().map(|_| self.look_at.saturating_sub(now));
         let retry = self.retry_at.map(|at| at.saturating_sub(now));
-        let pointer = self.looked_late.then(|| self.pointer.due().saturating_sub(now));
-        // While nothing can be read nothing is sent either.
+        // While nothing can be read nothing is looked at or sent either.
+        let pointer = (self.looked_late && retry.is_none()).then(|| self.pointer.due().saturating_sub(now));
         let frame = self.streams.due().filter(|_| retry.is_none()).map(|at| at.saturating_sub(now));
         [poll, retry, pointer, frame].into_iter().flatten().min().map(|wait| wait.max(SHORTEST))
     }
@@ -203,7 +203,11 @@ impl Thread {
                 self.wishes.forget(viewer);
                 self.streams.unsubscribe(viewer);
             }
-            Work::Acknowledged { viewer, frame, decode } => self.streams.acknowledged(viewer, frame, decode, now),
+            Work::Acknowledged { viewer, frame, decode, at } => {
+                // Not when there was time to look at it.
+                let at = at.saturating_duration_since(self.start);
+                self.streams.acknowledged(viewer, frame, decode, at);
+            }
             Work::Refresh { viewer, without_video } => {
                 if without_video && self.wishes.without_video(viewer) {
                     tracing::info!(viewer, "this viewer's video decoder does not work");

@@ -57,8 +57,10 @@ impl Pointer {
         if self.told && now < self.due {
             return Ok(false);
         }
-        (self.looked, self.anyway) = (now, None);
+        // Where that fails it is tried again, and nothing said to be well before.
+        (self.looked, self.anyway) = (now, Some(now));
         let (shape, at) = screen.cursor()?;
+        self.anyway = None;
         if let Some(shape) = shape {
             self.shape = to_wire(shape);
             self.told = false;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gc_protocol::messages::QualitySettings;
 
@@ -25,8 +25,9 @@ pub(super) enum Work {
     Switch { viewer: u32, display: u32 },
     /// A viewer wants nothing more.
     Stop { viewer: u32 },
-    /// A viewer has shown a frame, which it took so long to decode.
-    Acknowledged { viewer: u32, frame: (u32, u32, u32), decode: Duration },
+    /// A viewer has shown a frame, which it took so long to decode; this was heard
+    /// then.
+    Acknowledged { viewer: u32, frame: (u32, u32, u32), decode: Duration, at: Instant },
     /// A viewer has to begin anew, from now on perhaps without video.
     Refresh { viewer: u32, without_video: bool },
     /// Nobody is there any more.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gc_desktop::{Desktop, DesktopError, Prompt};
 use gc_protocol::header::RELAY;
@@ -140,7 +140,7 @@ impl Worker {
             Body::FrameAck(ack) => {
                 let frame = (ack.stream, ack.epoch, ack.frame_number);
                 let decode = Duration::from_micros(ack.decode_us.into());
-                capture.push(Work::Acknowledged { viewer, frame, decode });
+                capture.push(Work::Acknowledged { viewer, frame, decode, at: Instant::now() });
             }
             Body::RefreshRequest(asked) => {
                 capture.push(Work::Refresh { viewer, without_video: asked.without_video });

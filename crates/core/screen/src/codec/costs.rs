@@ -89,7 +89,8 @@ impl Costs {
         }
         let first = if photos > 0 { room - room / SHARE } else { room };
         let used = self.defer_some(grid, false, (0, first), deferred);
-        self.defer_some(grid, true, (used, room), deferred);
+        // However little room there is, one of them goes.
+        self.defer_some(grid, true, (used, room.max(used + self.photo)), deferred);
     }
 
     /// The same for those that are photographs or for the others: what is used

@@ -160,7 +160,7 @@ fn a_slow_viewer_is_given_its_own_pace() {
         }
     }
     assert_eq!(got.get(&1), Some(&100), "the quick one misses nothing");
-    assert!(got.get(&2).is_some_and(|got: &usize| (1..=16).contains(got)), "{got:?}");
+    assert!(got.get(&2).is_some_and(|got: &usize| (1..10).contains(got)), "{got:?}");
     let moved = streams.take_moved();
     assert!(matches!(moved.as_slice(), [Moved { viewer: 2, handover: Some(_), .. }]), "{moved:?}");
     // What it has missed is still to come, and no more.

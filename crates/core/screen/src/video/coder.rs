@@ -14,7 +14,7 @@ use crate::streams::{Begin, Coder, MOST_BYTES};
 /// What a tile of a photograph usually takes.
 const PHOTO_BYTES: usize = 800;
 /// Photographs that need so many frames are shown roughly first.
-const WHILE: usize = 3;
+const WHILE: usize = 6;
 
 /// What encodes a display for one stream.
 #[derive(Debug)]

@@ -381,7 +381,7 @@ fn a_photograph_that_takes_long_is_shown_roughly_first() {
     let (photo, text) = (Rect::new(128, 64, 384, 320), Rect::new(0, 400, 200, 40));
     let step = |session: &mut Session<Rough>| {
         session.now += MS * 20;
-        session.send(20_000);
+        session.send(10_000);
     };
     // What is left of every byte where it is rough.
     let is_rough = |session: &Session<Rough>| {
