@@ -28,7 +28,7 @@ function parsed(text: string, { least, most }: { least: number; most: number }):
 export function QualityChoice({ quality, choose }: { quality: Quality; choose: (quality: Quality) => void }) {
   return (
     <>
-      <label>Quality{" "}
+      <label className="choice">Quality
         <select value={quality.preset} onChange={(e) => choose({ ...quality, preset: e.target.value as Preset })}>
           {PRESETS.map(([preset, label]) => <option key={preset} value={preset}>{label}</option>)}
         </select>

@@ -20,7 +20,7 @@ impl Socket {
     pub(crate) fn open(
         url: &str,
         token: &str,
-        mut opened: impl FnMut() + 'static,
+        opened: impl FnMut() + 'static,
         mut heard: impl FnMut(Bytes) + 'static,
         mut closed: impl FnMut(u16) + 'static,
     ) -> Result<Self, JsValue> {
@@ -28,7 +28,7 @@ impl Socket {
         let protocols = Array::of2(&JsValue::from_str(limits::SUBPROTOCOL), &JsValue::from_str(&token));
         let socket = WebSocket::new_with_str_sequence(url, &protocols)?;
         socket.set_binary_type(BinaryType::Arraybuffer);
-        let opened = Closure::<dyn FnMut()>::new(move || opened());
+        let opened = Closure::<dyn FnMut()>::new(opened);
         let message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
             if let Ok(buffer) = event.data().dyn_into::<ArrayBuffer>() {
                 heard(Uint8Array::new(&buffer).to_vec().into());
