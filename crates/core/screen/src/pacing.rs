@@ -33,7 +33,8 @@ const MINIMUM_LIFETIME: Duration = Duration::from_secs(10);
 const FIRST_LIFETIME: Duration = Duration::from_secs(1);
 /// How long it is then looked for anew, where little is on its way.
 const LOOK: Duration = Duration::from_secs(1);
-/// And beside a round trip where much is: a queue is gone by then.
+/// And beside a round trip where much is: a queue is gone by then, but where the
+/// line's own delay is shorter than what is put up with.
 const SHORT_LOOK: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Clone, Copy)]
@@ -145,8 +146,7 @@ impl Pacer {
 
     /// A frame was shown: it and everything before it has arrived. Decoding, which
     /// took so long, is no part of the way; whoever tells too much holds up
-    /// itself. What was
-    /// never sent, or was acknowledged before, changes nothing.
+    /// itself. What was never sent, or was acknowledged before, changes nothing.
     pub fn acknowledged(&mut self, frame: (u32, u32, u32), decode: Duration, now: Duration) {
         let Some(index) = self.in_flight.iter().position(|sent| sent.frame == frame) else { return };
         let (mut arrived, mut used, mut last) = (0, false, None);
@@ -182,9 +182,10 @@ impl Pacer {
         let window = looked.unwrap_or(&mut self.window);
         let far = round_trip > wanted * FAR_TOO_LONG && flying >= SMALLEST;
         let less = if full || far {
-            // So much went through in that time; the window is what goes
-            // through in the time that is wanted. What was sent behind it says the
-            // same once more, and cuts nothing twice.
+            // So much went through in that time; the window is what goes through in
+            // the time that is wanted. In a queue that stands, what was sent behind it
+            // says the same and cuts no more; a burst into an empty line says a little
+            // less than the line carries.
             (*window).min(share(flying, wanted.div_duration_f64(round_trip)))
         } else {
             // A little too long may be the line's own unevenness.
