@@ -38,11 +38,13 @@ fn run_codec(input: &mut Unstructured<'_>) -> Result<()> {
         let (seed, kind): ([u8; 3], u8) = (input.arbitrary()?, input.arbitrary()?);
         let mut damage = Damage::new(size);
         if let Some(rect) = Rect::clipped(x, y, width, height, size) {
-            let pixels: Vec<u8> = match kind % 3 {
+            let pixels: Vec<u8> = match kind % 4 {
                 0 => (0..rect.area())
                     .flat_map(|at| [seed[0], seed[1].wrapping_mul(at as u8), (at as u8) & seed[2], 0])
                     .collect(),
                 1 => (0..rect.area()).flat_map(|at| noise(at as u32, seed)).collect(),
+                // Some colours, and never the same: much of it, again and again, is coded quickly.
+                2 => (0..rect.area()).flat_map(|at| noise(at as u32 / 3, seed).map(|byte| byte & 0x41)).collect(),
                 _ => moved(&now, rect, seed),
             };
             now.absorb(rect, &pixels, &mut damage);

@@ -115,7 +115,7 @@ impl Decoder {
         }
         let mut residuals = Stored::new(bytes);
         let mut pixels = Coming(next.pixels_mut());
-        self.models.code(&mut reader, &mut residuals, &mut pixels, earlier, &mut self.grid);
+        self.models.code(&mut reader, &mut residuals, &mut pixels, earlier, &mut self.grid, false);
         if residuals.is_damaged() {
             return Err(FrameError::Damaged);
         }

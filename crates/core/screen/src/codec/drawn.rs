@@ -7,6 +7,7 @@ mod flat;
 mod table;
 
 use self::around::Around;
+pub(super) use self::flat::alike;
 use self::table::Table;
 use super::range::{Bit, Coder};
 
@@ -72,11 +73,10 @@ pub(super) struct Earlier {
 /// Where a run of pixels stands: lines are `stride` apart, its first pixel is at
 /// `first`, and there are [`MARGIN`] pixels before and behind it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Run<'a> {
+pub(super) struct Run {
     pub(super) stride: usize,
     pub(super) first: usize,
     pub(super) count: usize,
-    pub(super) earlier: &'a Earlier,
 }
 
 const WIDE: usize = 1 << 18;
@@ -134,15 +134,21 @@ impl Drawn {
 
     /// The pixels of a run.
     #[inline(always)]
-    pub(super) fn line<C: Coder, P: Pixels>(&mut self, coder: &mut C, pixels: &mut P, run: Run<'_>) {
-        let Run { stride, first, count, .. } = run;
+    pub(super) fn line<C: Coder, P: Pixels>(
+        &mut self,
+        coder: &mut C,
+        pixels: &mut P,
+        run: Run,
+        earlier: &Earlier,
+    ) {
+        let Run { stride, first, count } = run;
         let end = first + count;
         let mut x = first;
         while x < end {
             let Some(mut around) = Around::of(pixels, stride, x) else { return };
             let mut excluded = None;
             if around.is_flat() {
-                let (passed, to_end) = self.flat(coder, pixels, run, x);
+                let (passed, to_end) = self.flat(coder, pixels, run, earlier, x);
                 x += passed;
                 if to_end {
                     continue;
@@ -152,26 +158,24 @@ impl Drawn {
                 let Some(next) = Around::of(pixels, stride, x) else { return };
                 around = next;
             }
-            self.pixel(coder, pixels, run, x, &around, excluded);
+            self.pixel(coder, pixels, (x, earlier, x - first + MARGIN), &around, excluded);
             x += 1;
         }
     }
 
+    /// The pixel at `x`, and where that is in what the earlier picture has.
     #[inline(always)]
     fn pixel<C: Coder, P: Pixels>(
         &mut self,
         coder: &mut C,
         pixels: &mut P,
-        run: Run<'_>,
-        x: usize,
+        (x, earlier, place): (usize, &Earlier, usize),
         around: &Around,
         excluded: Option<u32>,
     ) {
-        let Run { first, earlier, .. } = run;
         let Around { w, n, nw, ne, .. } = *around;
         let [narrow, middle, wide] = around.hashes();
         let (by_wide, sure_wide) = self.wide.look(wide);
-        let place = x - first + MARGIN;
         let [was_west, was] =
             earlier.here.get(place - 1..).and_then(|here| here.first_chunk().copied()).unwrap_or_default();
         let was_north = earlier.above.get(place).copied().unwrap_or(0);

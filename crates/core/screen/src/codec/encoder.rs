@@ -4,6 +4,7 @@ use super::canvas::{Canvas, TILE, same};
 use super::compare::{self, Runs};
 use super::costs::Costs;
 use super::drawn::Known;
+use super::effort::Effort;
 use super::frame::{BLOCK, BLOCKS, Frames, Grid, LONGEST, Mode, PART, Part, Tile};
 use super::memory::{Name, Names, TileKey};
 use super::moves::Search;
@@ -56,6 +57,7 @@ pub struct Encoder {
     /// The next frame tells the decoders to forget.
     forgets: bool,
     costs: Costs,
+    effort: Effort,
     frames: Frames,
     models: Models,
     names: Names,
@@ -88,6 +90,7 @@ impl Encoder {
             brought: (0, 0),
             forgets: false,
             costs: Costs::default(),
+            effort: Effort::new(),
             frames: Frames::new(slots),
             models: Models::new(),
             names: Names::new(slots),
@@ -137,6 +140,7 @@ impl Encoder {
             self.frames = Frames::new(self.slots);
             self.models = Models::new();
             self.names = Names::new(self.slots);
+            self.effort.forget();
         }
         self.find_origins(now, dirty);
         texture::classify(&mut self.grid, now);
@@ -156,7 +160,8 @@ impl Encoder {
         let described = self.frames.describe(&mut writer, &mut self.grid);
         debug_assert!(described.is_ok(), "a frame that no decoder takes");
         let mut pixels = Known(now.pixels());
-        self.models.code(&mut writer, &mut self.waiting, &mut pixels, &self.shown, &mut self.grid);
+        let is_quick = self.effort.is_quick(&self.grid, dirty, room);
+        self.models.code(&mut writer, &mut self.waiting, &mut pixels, &self.shown, &mut self.grid, is_quick);
         let mut bytes = writer.finish(self.waiting.is_empty());
         self.costs.learn(&self.grid, bytes.len());
         if !self.waiting.is_empty() {

@@ -7,6 +7,7 @@ mod compare;
 mod costs;
 mod decoder;
 mod drawn;
+mod effort;
 mod encoder;
 mod frame;
 mod memory;
@@ -14,6 +15,7 @@ mod moves;
 mod pattern;
 mod photo;
 mod pixels;
+mod quick;
 mod range;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,8 @@ use super::drawn::{Drawn, Earlier, MARGIN, Pixels, Run};
 use super::frame::{BLOCK, Grid, Mode, PART, Vector};
 use super::pattern::{PERIOD, Pattern, Sides};
 use super::photo::{Photo, Place, Residuals};
-use super::range::Coder;
+use super::quick::Quick;
+use super::range::{Bit, Coder};
 
 /// Drawn tiles above which all that is remembered is brought near first.
 const MANY: usize = 20;
@@ -16,17 +17,27 @@ const MANY: usize = 20;
 #[derive(Debug, Clone)]
 pub(super) struct Models {
     pub(super) drawn: Drawn,
+    quick: Quick,
+    /// Whether what is drawn is coded quickly.
+    is_quick: Bit,
     photo: Photo,
     pattern: Pattern,
 }
 
 impl Models {
     pub(super) fn new() -> Self {
-        Self { drawn: Drawn::new(), photo: Photo::new(), pattern: Pattern::new() }
+        Self {
+            drawn: Drawn::new(),
+            quick: Quick::new(),
+            is_quick: Bit::default(),
+            photo: Photo::new(),
+            pattern: Pattern::new(),
+        }
     }
 
     /// All pixels of a frame. `earlier` is the picture before it; `pixels` are
-    /// of the one that comes, with a canvas' layout like `earlier`.
+    /// of the one that comes, with a canvas' layout like `earlier`. Whoever writes
+    /// says whether what is drawn `is_quick`.
     pub(super) fn code<C: Coder, R: Residuals, P: Pixels>(
         &mut self,
         coder: &mut C,
@@ -34,15 +45,18 @@ impl Models {
         pixels: &mut P,
         earlier: &Canvas,
         grid: &mut Grid,
+        is_quick: bool,
     ) {
-        if grid.tiles.iter().filter(|tile| tile.mode == Mode::Drawn).count() > MANY {
+        let drawn = grid.tiles.iter().filter(|tile| tile.mode == Mode::Drawn).count();
+        let is_quick = drawn > 0 && coder.bit(&mut self.is_quick, is_quick);
+        if drawn > MANY && !is_quick {
             self.drawn.warm();
         }
         let mut from = Earlier { here: vec![0; MARGIN], above: vec![0; MARGIN] };
         for row in grid.part.top..grid.part.bottom {
             self.photos(coder, residuals, pixels, earlier, grid, row);
             self.patterns(coder, pixels, earlier, grid, row);
-            self.drawn(coder, pixels, earlier, grid, row, &mut from);
+            self.drawn(coder, pixels, (earlier, &mut from), grid, row, is_quick);
         }
     }
 
@@ -110,14 +124,17 @@ impl Models {
         &mut self,
         coder: &mut C,
         pixels: &mut P,
-        earlier: &Canvas,
+        (earlier, from): (&Canvas, &mut Earlier),
         grid: &Grid,
         row: usize,
-        from: &mut Earlier,
+        is_quick: bool,
     ) {
         let tiles = grid.part.left..grid.part.right;
         if !tiles.clone().any(|column| grid.tile(column, row).mode == Mode::Drawn) {
             return;
+        }
+        if is_quick {
+            self.quick.begin(coder);
         }
         let parts = TILE / PART;
         let mut runs: Vec<(usize, usize)> = Vec::new();
@@ -145,13 +162,20 @@ impl Models {
                 for (left, right) in &runs {
                     let sources;
                     (sources, rest) = rest.split_at(right - left);
-                    from.fetch(earlier, sources, down);
-                    let first = earlier.at(left * PART, top + down);
-                    let count = (right - left) * PART;
-                    let run = Run { stride: earlier.stride(), first, count, earlier: from };
-                    self.drawn.line(coder, pixels, run);
+                    let (stride, first) = (earlier.stride(), earlier.at(left * PART, top + down));
+                    let run = Run { stride, first, count: (right - left) * PART };
+                    if is_quick {
+                        let source = |part: usize| sources.get(part).map_or(0, |source| source + down * stride);
+                        self.quick.line(coder, pixels, run, earlier.pixels(), source);
+                    } else {
+                        from.fetch(earlier, sources, down);
+                        self.drawn.line(coder, pixels, run, from);
+                    }
                 }
             }
+        }
+        if is_quick {
+            self.quick.end(coder);
         }
     }
 }

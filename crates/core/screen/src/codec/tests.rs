@@ -157,17 +157,47 @@ proptest! {
         }
     }
 
+    /// New text all over the screen, again and again, and whatever else comes with
+    /// it: quick frames among others.
+    #[test]
+    fn what_keeps_coming_is_decoded(
+        (width, height) in (200..300_u32, 150..200_u32),
+        frames in proptest::collection::vec((any::<u32>(), event(), 0..12_u8), 5..12),
+    ) {
+        let size = Size::new(width, height);
+        let (mut screen, mut line) = (Screen::new(size), Line::new(size));
+        let mut decoder = Decoder::new(size, SLOTS).unwrap();
+        for (seed, event, chance) in &frames {
+            screen.happen(&Event::Text(size.rect(), *seed));
+            screen.happen(event);
+            if *chance == 0 {
+                line.encoder.forget();
+            }
+            for frame in line.send(&screen, usize::MAX) {
+                decoder.decode(&frame).unwrap();
+            }
+            prop_assert!(decoder.picture() == &line.now, "after {event:?}");
+        }
+    }
+
     /// Whatever becomes of the bytes: a picture or an error, and the next
     /// frames of the same stream do no harm either.
     #[test]
     fn damaged_frames_do_no_harm(
-        events in proptest::collection::vec(event(), 2..8),
+        (quick, events) in (0..8_u32, proptest::collection::vec(event(), 2..8)),
         damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
         cut in any::<prop::sample::Index>(),
     ) {
         let size = Size::new(200, 130);
         let (mut screen, mut line) = (Screen::new(size), Line::new(size));
         let mut decoder = Decoder::new(size, SLOTS).unwrap();
+        // So much of that text, and frames of it are quick.
+        for seed in 0..quick {
+            screen.happen(&Event::Text(size.rect(), seed * 77 + 1));
+            for frame in line.send(&screen, usize::MAX) {
+                decoder.decode(&frame).unwrap();
+            }
+        }
         for (number, event) in events.iter().enumerate() {
             screen.happen(event);
             let Some(mut frame) = line.send(&screen, usize::MAX).pop() else { continue };
@@ -188,6 +218,26 @@ proptest! {
             let _: Result<(), _> = decoder.decode(frame);
         }
     }
+}
+
+/// The tests above have quick frames among theirs: the same text costs other
+/// bytes on a line that has no room for those.
+#[test]
+fn text_that_keeps_coming_is_quick() {
+    let size = Size::new(200, 150);
+    let frames = |room| {
+        let (mut screen, mut line) = (Screen::new(size), Line::new(size));
+        let mut of_frame = |seed| {
+            screen.happen(&Event::Text(size.rect(), seed));
+            let frames = line.send(&screen, room);
+            assert_eq!(frames.len(), 1);
+            frames[0].len()
+        };
+        [1, 78, 155, 232, 309, 386].map(&mut of_frame)
+    };
+    let ([.., quick], [.., small]) = (frames(usize::MAX), frames(32_000));
+    assert_eq!(frames(usize::MAX)[..3], frames(32_000)[..3]);
+    assert!(quick > small, "{quick} and {small} bytes");
 }
 
 #[test]

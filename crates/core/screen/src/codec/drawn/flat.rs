@@ -1,6 +1,6 @@
 //! Stretches of one colour.
 
-use super::{Drawn, MARGIN, Pixels, Run};
+use super::{Drawn, Earlier, MARGIN, Pixels, Run};
 use crate::codec::range::Coder;
 
 impl Drawn {
@@ -11,10 +11,11 @@ impl Drawn {
         &mut self,
         coder: &mut C,
         pixels: &mut P,
-        run: Run<'_>,
+        run: Run,
+        earlier: &Earlier,
         x: usize,
     ) -> (usize, bool) {
-        let Run { stride, first, count, earlier } = run;
+        let Run { stride, first, count } = run;
         let end = first + count;
         let colour = pixels.get(x - 1);
         let upper = pixels.from(x + 2 - stride, end + 1 - stride);
@@ -58,7 +59,7 @@ impl Drawn {
 
 /// How many pixels from the first on have this colour.
 #[inline(always)]
-fn alike(pixels: &[u32], colour: u32) -> usize {
+pub(in crate::codec) fn alike(pixels: &[u32], colour: u32) -> usize {
     let (chunks, rest) = pixels.as_chunks::<8>();
     let mut count = 0;
     for chunk in chunks {
