@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
 use gc_screen::codec::{Decoder, Encoder, TileKey};
-use gc_screen::streams::Coder;
+use gc_screen::streams::{Answers, Coder, Room};
 use gc_screen::video::{
     Kind, Overlay, Quality, ScreenCoder, Sequence, VideoEncoder, VideoUse, sequence, starts_anew, told_in_order,
 };
@@ -87,7 +87,14 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
         let mut number = || input.arbitrary::<i16>().map(|number| i64::from(number >> 5));
         let (x, y, width, height) = (number()?, number()?, number()?, number()?);
         let (seed, kind, frames): ([u8; 3], u8, u8) = (input.arbitrary()?, input.arbitrary()?, input.arbitrary()?);
-        let room = if kind & 0x80 == 0 { usize::MAX } else { usize::from(seed[0]) * 64 };
+        let bytes = if kind & 0x80 == 0 { usize::MAX } else { usize::from(seed[0]) * 64 };
+        // Sometimes somebody types.
+        let answers = match seed[2] >> 5 {
+            0 => Answers::First,
+            1 => Answers::Only,
+            _ => Answers::No,
+        };
+        let room = Room { bytes, answers };
         screen.prefer(kind);
         for frame in 0..frames % 24 {
             screen.now += Duration::from_millis(u64::from(kind & 63) * 4);
@@ -148,7 +155,7 @@ impl Screen {
         self.picture.absorb(rect, &pixels, &mut self.pending);
     }
 
-    fn send(&mut self, room: usize) -> bool {
+    fn send(&mut self, room: Room) -> bool {
         let size = self.picture.size();
         let Some((coded, deferred)) = self.coder.encode(&self.picture, &self.pending, room, self.now) else {
             self.pending.clear();
@@ -187,7 +194,7 @@ impl Screen {
     fn drain(&mut self) {
         for _ in 0..1_000 {
             let due = self.coder.due().is_some_and(|due| due <= self.now);
-            if (self.pending.is_empty() && !due) || !self.send(usize::MAX) {
+            if (self.pending.is_empty() && !due) || !self.send(Room::new(usize::MAX)) {
                 return;
             }
         }

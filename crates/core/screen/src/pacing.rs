@@ -21,7 +21,7 @@ const FRAMES: (u128, u128) = (8, 64);
 /// so long at most once it may go.
 const ONE_FRAME: Duration = Duration::from_millis(20);
 /// What a frame may hold all the same: smaller ones hardly hold anything.
-const SMALLEST_FRAME: usize = 1400;
+pub(crate) const SMALLEST_FRAME: usize = 1400;
 /// Queueing delay that is put up with beside a quarter of the round trip.
 const TOLERATED: Duration = Duration::from_millis(12);
 /// A round trip that is so many times as long as wanted says what the line takes
@@ -83,6 +83,13 @@ impl Pacer {
         // What hardly holds anything is not worth a frame.
         let least = SMALLEST_FRAME.min(self.window / 4);
         self.in_flight.len() < self.most_frames() && self.bytes + least <= self.window
+    }
+
+    /// Whether an answer to an input may go all the same: one that is small, where
+    /// no more is on its way than the window takes in. Somebody waits for it.
+    #[must_use]
+    pub fn may_answer(&self) -> bool {
+        self.in_flight.len() <= self.most_frames() && self.bytes <= self.window
     }
 
     fn most_frames(&self) -> usize {

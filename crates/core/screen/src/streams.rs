@@ -9,16 +9,18 @@
 //! forget it, and keep the picture.
 
 mod pace;
+mod room;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::damage::Damage;
 use crate::geometry::Size;
-use crate::pacing::Pacer;
+use crate::pacing::{Pacer, SMALLEST_FRAME};
 use crate::video::{Coded, Kind, Quality};
 
 pub use pace::{Bounds, Pace};
+pub use room::{Answers, Room};
 
 /// A viewer's number in its session.
 pub type ViewerId = u32;
@@ -32,6 +34,9 @@ const APART: usize = 2;
 /// Most bytes of a frame, as far as they can be foretold, so that none outgrows
 /// the queues on its way.
 pub const MOST_BYTES: usize = 1 << 20;
+/// An input counts as answered after so many frames: what else has changed may
+/// go with the first one, before the program has drawn.
+const ANSWERS: u8 = 2;
 /// A viewer is given a fresh start at most this often.
 const REFRESH_PAUSE: Duration = Duration::from_millis(500);
 /// Most viewers over all streams.
@@ -43,14 +48,14 @@ pub trait Coder: Sized {
     type Picture;
 
     /// What makes of what the viewers show this picture, of which only
-    /// `damage` may differ; `None` where nothing does. What does not fit into
-    /// `room` bytes is deferred: either the coder is due again at once, or it
-    /// says what is still damaged.
+    /// `damage` may differ; `None` where nothing does, or nothing that may go. What
+    /// does not fit into the `room` is deferred: either the coder is due again at
+    /// once, or it says what is still damaged.
     fn encode(
         &mut self,
         picture: &Self::Picture,
         damage: &Damage,
-        room: usize,
+        room: Room,
         now: Duration,
     ) -> Option<(Coded, Damage)>;
 
@@ -85,6 +90,9 @@ struct Stream<C> {
     keyframe: bool,
     quality: Quality,
     pace: Pace,
+    /// So many frames are taken for answers to an input, and may go beyond a
+    /// window that is full.
+    answers: u8,
     coder: C,
 }
 
@@ -339,6 +347,7 @@ impl<C: Coder> Streams<C> {
         let stream = self.subscribers.get(&viewer).map(|subscriber| subscriber.stream);
         if let Some(stream) = stream.and_then(|id| self.streams.get_mut(&id)) {
             stream.pace.hurry();
+            stream.answers = ANSWERS;
         }
     }
 
@@ -370,8 +379,11 @@ impl<C: Coder> Streams<C> {
     /// the others then tells that they hold somebody up.
     #[must_use]
     pub fn wants_capture(&self, display: u32) -> bool {
-        let shows = |id| self.streams.get(id).is_some_and(|stream| stream.display == display);
-        self.subscribers.values().any(|other| shows(&other.stream) && other.pacer.may_send())
+        self.subscribers.values().any(|other| {
+            let stream = self.streams.get(&other.stream).filter(|stream| stream.display == display);
+            let may_answer = |stream: &Stream<C>| stream.answers > 0 && other.pacer.may_answer();
+            stream.is_some_and(|stream| other.pacer.may_send() || may_answer(stream))
+        })
     }
 
     /// Viewers that now follow another stream than before.
@@ -411,14 +423,15 @@ impl<C: Coder> Streams<C> {
     where
         C::Picture: 'a,
     {
-        if !self.has_credit(id) {
-            return None;
-        }
         let now = clock();
-        let rooms = self.subscribers.values().filter(|other| other.stream == id).map(|other| other.pacer.room());
-        let rooms = rooms.min()?.min(MOST_BYTES);
+        let answers = self.answers(id)?;
+        let pacers = self.subscribers.values().filter(|other| other.stream == id).map(|other| &other.pacer);
+        let rooms = match answers {
+            Answers::Only => SMALLEST_FRAME,
+            Answers::No | Answers::First => pacers.map(Pacer::room).min()?.min(MOST_BYTES),
+        };
         let stream = self.streams.get_mut(&id).filter(|stream| stream.waits(now) && stream.pace.ready_at() <= now)?;
-        let room = rooms.min(stream.quality.bounds.room());
+        let room = Room { bytes: rooms.min(stream.quality.bounds.room()), answers };
         let picture = picture(stream.display)?;
         let encoded = stream.coder.encode(picture, &stream.pending, room, now);
         if encoded.is_none() && !stream.keyframe {
@@ -442,6 +455,9 @@ impl<C: Coder> Streams<C> {
             coded,
         };
         stream.next_frame += 1;
+        if matches!(frame.coded.kind, Kind::Tiles { .. }) {
+            stream.answers = stream.answers.saturating_sub(1);
+        }
         stream.pace.sent(frame.coded.bytes.len(), stream.quality.bounds, now);
         // What encoding takes is no part of the way.
         let now = clock();
@@ -451,8 +467,17 @@ impl<C: Coder> Streams<C> {
         Some(frame)
     }
 
-    fn has_credit(&self, id: StreamId) -> bool {
-        self.subscribers.values().filter(|other| other.stream == id).all(|other| other.pacer.may_send())
+    /// Whether a stream's next frame answers an input; `None` where none may go.
+    fn answers(&self, id: StreamId) -> Option<Answers> {
+        let all = |may: fn(&Pacer) -> bool| {
+            self.subscribers.values().filter(|other| other.stream == id).all(|other| may(&other.pacer))
+        };
+        let waited_for = self.streams.get(&id)?.answers > 0;
+        match all(Pacer::may_send) {
+            true if waited_for => Some(Answers::First),
+            true => Some(Answers::No),
+            false => (waited_for && all(Pacer::may_answer)).then_some(Answers::Only),
+        }
     }
 
     /// Whoever could not be sent what others of its stream can gets a stream of
@@ -520,6 +545,7 @@ impl<C: Coder> Streams<C> {
             keyframe: before.keyframe,
             quality: before.quality,
             pace: before.pace,
+            answers: before.answers,
             coder: before.coder.branch(),
         };
         let anew = branched.keyframe;
@@ -551,7 +577,7 @@ impl<C: Coder> Streams<C> {
     fn open_stream(&mut self, display: u32, size: Size, quality: Quality) -> StreamId {
         let (coder, pace) = ((self.begin)(size, quality), Pace::default());
         let pending = Damage::all(size);
-        self.add(Stream { display, epoch: 1, next_frame: 0, pending, keyframe: true, quality, pace, coder })
+        self.add(Stream { display, epoch: 1, next_frame: 0, pending, keyframe: true, quality, pace, answers: 0, coder })
     }
 
     fn add(&mut self, stream: Stream<C>) -> StreamId {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use gc_profile::recording::Frame;
 use gc_screen::codec::{Decoder, Encoder, TILE_BYTES, TileKey};
-use gc_screen::streams::Coder;
+use gc_screen::streams::{Coder, Room};
 use gc_screen::video::{Kind, Overlay, Quality, ScreenCoder, VideoUse};
 use gc_screen::{Canvas, Rect, Size};
 use gc_video::{OpenH264, openh264};
@@ -54,7 +54,7 @@ impl Codec for Ours {
             if damage.is_empty() && !due {
                 break;
             }
-            let (coded, encode) = timed(|| self.coder.encode(frame.canvas, &damage, usize::MAX, now));
+            let (coded, encode) = timed(|| self.coder.encode(frame.canvas, &damage, Room::new(usize::MAX), now));
             // The bytes are on their way by now.
             self.coder.settle(frame.canvas);
             let Some((coded, deferred)) = coded else { break };

@@ -17,9 +17,9 @@ struct Fake {
 impl Coder for Fake {
     type Picture = ();
 
-    fn encode(&mut self, (): &(), damage: &Damage, room: usize, _: Duration) -> Option<(Coded, Damage)> {
+    fn encode(&mut self, (): &(), damage: &Damage, room: Room, _: Duration) -> Option<(Coded, Damage)> {
         let mut deferred = damage.clone();
-        let (mut taken, most) = (0, (room / self.tile_bytes).max(1));
+        let (mut taken, most) = (0, (room.bytes / self.tile_bytes).max(1));
         let size = damage.size();
         deferred.clear();
         for rect in damage.rects() {
@@ -178,6 +178,35 @@ fn refreshes_cannot_be_used_against_others() {
     assert_eq!(streams.of_viewer(1), before);
     assert_ne!(streams.of_viewer(2), before);
     assert_eq!(streams.streams.len(), 2);
+}
+
+#[test]
+fn an_answer_goes_beyond_a_full_window() {
+    let mut streams = streams_of(700);
+    assert!(streams.subscribe(1, 0, SIZE, Quality::EXACT, MS));
+    assert!(streams.subscribe(2, 0, SIZE, Quality::EXACT, MS));
+    let mut now = MS;
+    while streams.wants_capture(0) {
+        streams.changed(0, &Damage::all(SIZE));
+        assert!(send(&mut streams, now).is_some());
+        now += MS;
+    }
+    streams.changed(0, &Damage::all(SIZE));
+    assert_eq!(send(&mut streams, now), None, "nobody has room");
+    streams.hurry(1);
+    assert!(streams.wants_capture(0));
+    let stream = streams.of_viewer(1).unwrap().0;
+    let answer = send(&mut streams, now).unwrap();
+    // Two tiles: no more than is always worth a frame.
+    assert_eq!((answer.stream, answer.coded.bytes.len()), (stream, 1_400));
+    // However much somebody types, no more goes beyond the window than that.
+    for _ in 0..100 {
+        streams.hurry(1);
+        now += MS;
+        while send(&mut streams, now).is_some() {}
+    }
+    let pacer = &streams.subscribers[&1].pacer;
+    assert!(pacer.bytes_in_flight() <= pacer.window() + 1_400, "{} of {}", pacer.bytes_in_flight(), pacer.window());
 }
 
 #[test]

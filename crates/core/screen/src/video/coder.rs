@@ -9,7 +9,7 @@ use crate::TILE;
 use crate::codec::{Canvas, Encoded, Encoder, TILE_EDGE, TileKey};
 use crate::damage::Damage;
 use crate::geometry::{Rect, Size};
-use crate::streams::{Begin, Coder, MOST_BYTES};
+use crate::streams::{Answers, Begin, Coder, MOST_BYTES, Room};
 
 /// What a tile of a photograph usually takes.
 const PHOTO_BYTES: usize = 800;
@@ -170,10 +170,12 @@ impl<V: VideoEncoder> ScreenCoder<V> {
 
     /// While video plays: the lossless codec outside of it, and the next picture
     /// of it, by turns where both wait.
-    fn playing(&mut self, picture: &Canvas, room: usize, now: Duration) -> Option<Coded> {
+    fn playing(&mut self, picture: &Canvas, room: Room, now: Duration) -> Option<Coded> {
         let film = self.film.as_mut()?;
-        let due = film.waits && now >= film.next;
-        if due && film.turn {
+        let Room { bytes: room, answers } = room;
+        let due = film.waits && now >= film.next && answers != Answers::Only;
+        // An answer goes before it, but not again and again.
+        if due && film.turn && (answers == Answers::No || film.passed_over) {
             return self.next_picture(picture, room, now);
         }
         let outside = film.outside();
@@ -183,6 +185,7 @@ impl<V: VideoEncoder> ScreenCoder<V> {
             return if due { self.next_picture(picture, room, now) } else { None };
         };
         film.left = deferred;
+        film.passed_over |= due && film.turn;
         film.turn = true;
         let region = film.region;
         if self.quality.video == VideoUse::Regions {
@@ -217,7 +220,7 @@ impl<V: VideoEncoder> ScreenCoder<V> {
         self.room = if self.room == 0 { room } else { (self.room * 7 + room) / 8 };
         let most = self.room.min(self.quality.frame_bytes);
         let film = self.film.as_mut()?;
-        film.turn = false;
+        (film.turn, film.passed_over) = (false, false);
         let fresh = film.fresh;
         match film.video.as_mut().and_then(|video| video.encode(picture, film.region, most, fresh)) {
             Some(bytes) => {
@@ -277,14 +280,14 @@ impl<V: VideoEncoder> ScreenCoder<V> {
 impl<V: VideoEncoder> Coder for ScreenCoder<V> {
     type Picture = Canvas;
 
-    fn encode(&mut self, picture: &Canvas, damage: &Damage, room: usize, now: Duration) -> Option<(Coded, Damage)> {
+    fn encode(&mut self, picture: &Canvas, damage: &Damage, room: Room, now: Duration) -> Option<(Coded, Damage)> {
         if picture.size() != self.size() {
             return None;
         }
         self.begin_whole(picture, damage, now);
         let has_video = self.has_video();
         let Some(film) = &mut self.film else {
-            let coded = self.lossless(picture, damage, room, now);
+            let coded = self.lossless(picture, damage, room.bytes, now);
             self.begun |= coded.is_some();
             return coded;
         };
@@ -304,7 +307,7 @@ impl<V: VideoEncoder> Coder for ScreenCoder<V> {
             return Some((coded, Damage::new(self.size())));
         }
         match self.film.as_ref().map(|film| film.phase) {
-            Some(Phase::Refining | Phase::Ending) => self.refining(picture, room, now),
+            Some(Phase::Refining | Phase::Ending) => self.refining(picture, room.bytes, now),
             Some(Phase::Resting) => {
                 if let Some(film) = &mut self.film {
                     film.left.clear();

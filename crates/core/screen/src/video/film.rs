@@ -62,6 +62,8 @@ pub(super) struct Film<V> {
     pub(super) left: Damage,
     /// Video goes first, next time that both wait.
     pub(super) turn: bool,
+    /// It was its turn, and an answer to an input went first.
+    pub(super) passed_over: bool,
     /// The region's pixels as they were looked at last.
     inside: Vec<u32>,
     begun: Duration,
@@ -101,6 +103,7 @@ impl<V: VideoEncoder> Film<V> {
             next: now,
             left,
             turn: true,
+            passed_over: false,
             inside: vec![u32::MAX; region.area()],
             begun: now,
             ending: None,
@@ -124,6 +127,7 @@ impl<V: VideoEncoder> Film<V> {
             next: self.next,
             left: self.left.clone(),
             turn: self.turn,
+            passed_over: self.passed_over,
             inside: self.inside.clone(),
             begun: self.begun,
             ending: self.ending,

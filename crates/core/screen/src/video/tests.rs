@@ -9,7 +9,7 @@ use super::*;
 use crate::codec::{Decoder, Encoder, TileKey};
 use crate::damage::Damage;
 use crate::geometry::Size;
-use crate::streams::Coder;
+use crate::streams::{Answers, Coder, Room};
 
 const SIZE: Size = Size::new(640, 480);
 const SLOTS: usize = 1_000;
@@ -124,6 +124,10 @@ impl<V: VideoEncoder> Session<V> {
 
     /// Send one frame, if there is one.
     fn send(&mut self, room: usize) -> bool {
+        self.send_within(Room::new(room))
+    }
+
+    fn send_within(&mut self, room: Room) -> bool {
         let Some((coded, deferred)) = self.coder.encode(&self.picture, &self.pending, room, self.now) else {
             self.pending.clear();
             return false;
@@ -235,6 +239,48 @@ fn text_beside_a_film_is_exact_and_neither_waits_for_the_other() {
         *if matches!(kind, Kind::Video { .. }) { &mut video } else { &mut tiles } += 1;
     }
     assert!(video >= 35 && tiles >= 35, "{video} of video, {tiles} of text");
+}
+
+#[test]
+fn an_answer_goes_before_a_film() {
+    let region = Rect::new(101, 67, 320, 180);
+    let is_video = |session: &Session<Rough>| matches!(session.kinds.last(), Some(Kind::Video { .. }));
+    let mut session = Session::new(rough, REGIONS);
+    for answers in [Answers::No, Answers::First, Answers::Only] {
+        let room = Room { bytes: ROOM, answers };
+        let step = |session: &mut Session<Rough>, typed: u32| {
+            session.now += MS * 33;
+            session.play(region);
+            session.paint(Rect::new(10, 10, 20, 20), |x, y| (x ^ y) * typed);
+        };
+        for frame in 0..12 {
+            step(&mut session, frame);
+            session.drain();
+        }
+        assert_eq!(session.overlay.region(), Some(region));
+        // It is the film's turn.
+        step(&mut session, 100);
+        assert!(session.send(ROOM));
+        while is_video(&session) {
+            assert!(session.send(ROOM));
+        }
+        step(&mut session, 200);
+        assert!(session.send_within(room));
+        assert_eq!(is_video(&session), answers == Answers::No);
+        // But not always: who types without end sees the film go on.
+        step(&mut session, 300);
+        let sent = session.send_within(room);
+        assert_eq!((sent, is_video(&session)), (true, answers == Answers::First));
+        // Where nothing beside it has changed, it goes if it may.
+        session.drain();
+        session.now += MS * 33;
+        session.play(region);
+        let sent = session.send_within(room);
+        assert_eq!(sent, answers != Answers::Only);
+        assert!(!sent || is_video(&session));
+        session.drain();
+        assert_eq!(session.differs(region).1, 0);
+    }
 }
 
 #[test]
