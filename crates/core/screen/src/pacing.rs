@@ -85,11 +85,11 @@ impl Pacer {
         self.in_flight.len() < self.most_frames() && self.bytes + least <= self.window
     }
 
-    /// Whether an answer to an input may go all the same: one that is small, where
-    /// no more is on its way than the window takes in. Somebody waits for it.
+    /// Whether an answer to an input may go all the same, a small one: somebody
+    /// waits for it. A window that was made smaller just now is still full.
     #[must_use]
     pub fn may_answer(&self) -> bool {
-        self.in_flight.len() <= self.most_frames() && self.bytes <= self.window
+        self.in_flight.len() <= self.most_frames() && self.bytes <= self.window + self.window / 4
     }
 
     fn most_frames(&self) -> usize {
