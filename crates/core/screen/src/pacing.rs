@@ -8,6 +8,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 const SMALLEST: usize = 4 << 10;
+/// What the first frame may hold: TCP sends no more at once on a connection that
+/// is new, and waits a round trip for the rest.
+const FIRST_FRAME: usize = 12 << 10;
 /// While the shortest round trip is looked for.
 const SMALLEST_LOOK: usize = 2 << 10;
 const LARGEST: usize = 8 << 20;
@@ -110,8 +113,10 @@ impl Pacer {
     #[must_use]
     pub fn room(&self) -> usize {
         let rest = self.window.saturating_sub(self.bytes);
-        // What is seen first is seen at once, if it fits at all.
-        let Some((minimum, _)) = self.minimum else { return rest };
+        // Something is seen at once, and all of it soon, if it fits at all.
+        let Some((minimum, _)) = self.minimum else {
+            return if self.in_flight.is_empty() { rest.min(FIRST_FRAME) } else { rest };
+        };
         let rest = rest.min(self.window / 2);
         // A window that was full lately is what the line carries in the round trip
         // that is wanted.
@@ -223,7 +228,7 @@ impl Pacer {
     }
 
     /// Every few seconds the shortest round trip is looked for anew, for a moment
-    /// with half the window where it is made use of: a queue that always stands
+    /// with half the window, or less, where it is made use of: a queue that always stands
     /// would be taken for the line's own delay.
     fn look_anew(&mut self, round_trip: Duration, used: bool, now: Duration) {
         let Some((minimum, until)) = &mut self.minimum else { return };
@@ -237,7 +242,9 @@ impl Pacer {
         let window = used.then_some(self.window);
         let ends = now + window.map_or(LOOK, |_| SHORT_LOOK + wanted(*minimum));
         if let Some(window) = window {
-            self.window = (window / 2).max(SMALLEST_LOOK);
+            // Where most of what is wanted is a queue, half of it would leave one.
+            let no_queue = minimum.div_duration_f64(wanted(*minimum)) * 0.9;
+            self.window = share(window, no_queue.min(0.5)).max(SMALLEST_LOOK);
         }
         self.look = Some(Look { shortest: round_trip, ends, window });
     }
@@ -464,11 +471,11 @@ mod tests {
             (pacer.window(), pacer.minimum.map(|(minimum, _)| minimum))
         };
         round(MS, MS * 20);
-        // Long after the shortest is believed, over a queue: with half of what the
-        // window is by then, and what it was is believed until the look has ended.
+        // Long after the shortest is believed, over a queue: with as much of what the
+        // window is by then as makes none, and what it was is believed until the look has ended.
         let pause = MINIMUM_LIFETIME + LOOK * 5;
         let (halved, minimum) = round(pause, MS * 100);
-        assert_eq!((halved, minimum), (12_950, Some(MS * 20)));
+        assert_eq!((halved, minimum), (12_600, Some(MS * 20)));
         assert_eq!(round(pause + MS, MS * 100), (halved, minimum));
         assert_eq!(round(pause + MS * 100, MS * 90), (halved, minimum));
         // It ends in its time: this is the line's delay by now.
