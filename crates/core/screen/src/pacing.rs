@@ -61,6 +61,8 @@ pub struct Pacer {
     bytes: usize,
     /// The shortest round trip, and until when it is believed.
     minimum: Option<(Duration, Duration)>,
+    /// When the first frame was acknowledged.
+    begun: Duration,
     look: Option<Look>,
 }
 
@@ -75,7 +77,7 @@ struct Look {
 
 impl Default for Pacer {
     fn default() -> Self {
-        Self { window: FIRST, in_flight: VecDeque::new(), bytes: 0, minimum: None, look: None }
+        Self { window: FIRST, in_flight: VecDeque::new(), bytes: 0, minimum: None, begun: Duration::ZERO, look: None }
     }
 }
 
@@ -174,6 +176,11 @@ impl Pacer {
         let wanted = wanted(minimum);
         let tolerated = wanted - minimum;
         if round_trip > wanted {
+            // What went before anything was known went all at once: most of the time
+            // is its own.
+            if sent_at < self.begun && round_trip <= wanted * FAR_TOO_LONG {
+                return;
+            }
             self.cut(round_trip, minimum, flying, full);
         } else if used && !self.looks() {
             // What a window carries is only known where it was made use of. Twice as
@@ -213,6 +220,7 @@ impl Pacer {
         let Some((minimum, until)) = &mut self.minimum else {
             // It was a large one besides, whose own bytes took their time.
             self.minimum = Some((round_trip, now + FIRST_LIFETIME));
+            self.begun = now;
             return None;
         };
         *minimum = round_trip.min(*minimum);
@@ -445,6 +453,26 @@ mod tests {
             }
             let most = 3 * 125_000 / 5;
             assert!(pacer.bytes_in_flight() <= most, "{what}: {} bytes in flight", pacer.bytes_in_flight());
+        }
+    }
+
+    #[test]
+    fn what_goes_first_is_little_and_what_goes_with_it_no_queue() {
+        for (second, cut) in [(MS * 150, false), (MS * 400, true)] {
+            let mut pacer = Pacer::default();
+            assert_eq!(pacer.room(), FIRST_FRAME);
+            pacer.sent((1, 1, 0), FIRST_FRAME, MS);
+            // Whatever else there is goes at once.
+            assert_eq!(pacer.room(), FIRST - FIRST_FRAME);
+            pacer.sent((1, 1, 1), FIRST - FIRST_FRAME, MS);
+            pacer.acknowledged((1, 1, 0), Duration::ZERO, MS * 90);
+            pacer.acknowledged((1, 1, 1), Duration::ZERO, second);
+            assert_eq!(pacer.window() < FIRST, cut, "{} after {second:?}", pacer.window());
+            // From now on a queue is one.
+            let window = pacer.window();
+            pacer.sent((1, 1, 2), window, MS * 500);
+            pacer.acknowledged((1, 1, 2), Duration::ZERO, MS * 650);
+            assert!(pacer.window() < window);
         }
     }
 
