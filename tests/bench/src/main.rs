@@ -8,14 +8,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use gc_bench::figures::Rows;
 use gc_bench::latency::Plan;
-use gc_bench::network::Extent;
+use gc_bench::network::{Extent, Kind};
 use gc_bench::scene::Motion;
 use gc_bench::watcher::Doing;
 use gc_bench::{arrival, floor, footprint, latency, network, record, rfb, scene, screen, slow, watcher};
 
 const USAGE: &str =
-    "usage: bench screen | latency [--samples N] | network [--all] [--seconds N] | slow [film] [--seconds N] \
-                     | arrival | footprint [--seconds N]   [--json FILE]
+    "usage: bench screen | latency [--samples N] | network [--all | --line MBIT/S,MS,LOSS%] [--seconds N] \
+                     | slow [film] [--seconds N] | arrival | footprint [--seconds N]   [--json FILE]
        bench record [FOLDER [CLASS...]]";
 /// Names a folder of recordings that were given.
 const CORPUS: &str = "GC_BENCH_CORPUS";
@@ -50,6 +50,10 @@ fn main() -> Result<()> {
         ["latency"] => latency::run(plan, &mut rows),
         ["footprint"] => footprint::run(part(footprint::PART), &mut rows),
         ["network"] => network::run(Extent::Few, part(network::PART), &mut rows),
+        ["network", "--line", line] => {
+            let line = Kind::named(line).context(USAGE)?;
+            network::run(Extent::One(line), part(network::PART), &mut rows)
+        }
         ["network", "--all"] => network::run(Extent::All, part(network::PART), &mut rows),
         ["arrival"] => arrival::run(&recordings()?, &mut rows),
         ["slow"] => slow::run(Motion::Scrolling, part(slow::PART), &mut rows),

@@ -25,7 +25,7 @@ const GONE: Duration = Duration::from_millis(500);
 
 /// A line: the same both ways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Kind {
+pub struct Kind {
     /// Megabits in a second.
     megabits: u64,
     /// There and back.
@@ -41,6 +41,8 @@ pub enum Extent {
     Few,
     /// Every one.
     All,
+    /// This one.
+    One(Kind),
 }
 
 impl Kind {
@@ -49,6 +51,9 @@ impl Kind {
     }
 
     fn of(extent: Extent) -> Vec<Self> {
+        if let Extent::One(kind) = extent {
+            return vec![kind];
+        }
         if extent == Extent::Few {
             return vec![
                 Self::new(1, 40, 0),
@@ -68,6 +73,15 @@ impl Kind {
             }
         }
         kinds
+    }
+
+    /// From "4,80,1": megabits in a second, milliseconds there and back, packets of
+    /// a hundred that get lost each way.
+    pub fn named(name: &str) -> Option<Self> {
+        let numbers: Vec<u64> = name.split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
+        let [megabits, trip, loss] = *numbers.first_chunk().filter(|_| numbers.len() == 3)?;
+        let loss = u32::try_from(loss).ok().filter(|loss| *loss < 100)?;
+        (megabits > 0).then(|| Self::new(megabits, trip, loss * 10))
     }
 
     fn conditions(self) -> Conditions {
