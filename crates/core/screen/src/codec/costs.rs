@@ -18,6 +18,23 @@ const SHARE: usize = 4;
 const FIRST: usize = 40;
 const BOUNDS: (usize, usize) = (15, 400);
 
+/// No photographs in this frame.
+pub(super) fn defer_photos(grid: &mut Grid, deferred: &mut Damage) {
+    for index in 0..grid.tiles.len() {
+        if grid.tiles.get(index).is_some_and(|tile| tile.mode == Mode::Photo) {
+            defer_tile(grid, index, deferred);
+        }
+    }
+}
+
+fn defer_tile(grid: &mut Grid, index: usize, deferred: &mut Damage) {
+    if let Some(tile) = grid.tiles.get_mut(index) {
+        *tile = Tile::default();
+    }
+    let (x, y) = (index % grid.columns * TILE, index / grid.columns * TILE);
+    deferred.extend(Rect::clipped(x as i64, y as i64, TILE as i64, TILE as i64, deferred.size()));
+}
+
 /// What was learnt of costs.
 #[derive(Debug, Clone)]
 pub(super) struct Costs {
@@ -112,11 +129,7 @@ impl Costs {
                 continue;
             }
             next = next.or(Some(index));
-            if let Some(tile) = grid.tiles.get_mut(index) {
-                *tile = Tile::default();
-            }
-            let (x, y) = (index % grid.columns * TILE, index / grid.columns * TILE);
-            deferred.extend(Rect::clipped(x as i64, y as i64, TILE as i64, TILE as i64, deferred.size()));
+            defer_tile(grid, index, deferred);
         }
         self.turns[usize::from(photos)] = next.unwrap_or(0);
         used

@@ -134,13 +134,7 @@ impl Drawn {
 
     /// The pixels of a run.
     #[inline(always)]
-    pub(super) fn line<C: Coder, P: Pixels>(
-        &mut self,
-        coder: &mut C,
-        pixels: &mut P,
-        run: Run,
-        earlier: &Earlier,
-    ) {
+    pub(super) fn line<C: Coder, P: Pixels>(&mut self, coder: &mut C, pixels: &mut P, run: Run, earlier: &Earlier) {
         let Run { stride, first, count } = run;
         let end = first + count;
         let mut x = first;

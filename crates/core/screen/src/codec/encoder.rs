@@ -2,7 +2,7 @@
 
 use super::canvas::{Canvas, TILE, same};
 use super::compare::{self, Runs};
-use super::costs::Costs;
+use super::costs::{self, Costs};
 use super::drawn::Known;
 use super::effort::Effort;
 use super::frame::{BLOCK, BLOCKS, Frames, Grid, LONGEST, Mode, PART, Part, Tile};
@@ -121,6 +121,15 @@ impl Encoder {
     /// `room` bytes is deferred, but never everything. [`Self::settle`] has to
     /// follow.
     pub fn encode(&mut self, now: &Canvas, damage: &Damage, room: usize) -> Option<Encoded> {
+        self.encode_some(now, damage, room, true)
+    }
+
+    /// The same for what somebody waits for: photographs are deferred, all of them.
+    pub fn encode_but_photographs(&mut self, now: &Canvas, damage: &Damage, room: usize) -> Option<Encoded> {
+        self.encode_some(now, damage, room, false)
+    }
+
+    fn encode_some(&mut self, now: &Canvas, damage: &Damage, room: usize, photos: bool) -> Option<Encoded> {
         if now.size() != self.shown.size() {
             return None;
         }
@@ -134,7 +143,7 @@ impl Encoder {
         if dirty == 0 {
             self.left.clear();
             // What is left may differ all the same.
-            return if deferred.is_empty() { None } else { self.encode(now, &deferred, room) };
+            return if deferred.is_empty() { None } else { self.encode_some(now, &deferred, room, photos) };
         }
         if self.forgets {
             self.frames = Frames::new(self.slots);
@@ -145,8 +154,11 @@ impl Encoder {
         self.find_origins(now, dirty);
         texture::classify(&mut self.grid, now);
         self.photos.clear();
-        let photos = self.grid.tiles.iter().enumerate().filter(|(_, tile)| tile.mode == Mode::Photo);
-        self.photos.extend(photos.map(|(at, _)| at));
+        let found = self.grid.tiles.iter().enumerate().filter(|(_, tile)| tile.mode == Mode::Photo);
+        self.photos.extend(found.map(|(at, _)| at));
+        if !photos {
+            costs::defer_photos(&mut self.grid, &mut deferred);
+        }
         self.costs.defer(&mut self.grid, now, room, &mut deferred);
         // What waits is as it was, also where others look at it.
         let partly = self.compose(now, &deferred);

@@ -240,6 +240,31 @@ fn text_that_keeps_coming_is_quick() {
     assert!(quick > small, "{quick} and {small} bytes");
 }
 
+/// What somebody waits for goes without the photograph beside it, however little
+/// room there is, and the photograph follows.
+#[test]
+fn an_answer_is_no_photograph() {
+    let size = Size::new(256, 192);
+    let (mut screen, mut line) = (Screen::new(size), Line::new(size));
+    let mut decoder = Decoder::new(size, SLOTS).unwrap();
+    screen.happen(&Event::Photo(Rect::new(0, 0, 256, 128), 7));
+    screen.happen(&Event::Text(Rect::new(0, 160, 64, 32), 9));
+    let bytes: Vec<u8> = screen.pixels.iter().flat_map(|pixel| pixel.to_le_bytes()).collect();
+    let mut damage = Damage::new(size);
+    line.now.absorb(size.rect(), &bytes, &mut damage);
+    let answer = line.encoder.encode_but_photographs(&line.now, &damage, 1_400).unwrap();
+    line.encoder.settle(&line.now);
+    decoder.decode(&answer.bytes).unwrap();
+    assert!(answer.bytes.len() <= 1_400, "{} bytes", answer.bytes.len());
+    assert_eq!(decoder.picture().row(0, 170, 64), line.now.row(0, 170, 64));
+    assert_eq!(decoder.picture().row(0, 70, 256), [0; 256]);
+    while let Some(rest) = line.encoder.encode(&line.now, &answer.deferred, 1 << 20) {
+        line.encoder.settle(&line.now);
+        decoder.decode(&rest.bytes).unwrap();
+    }
+    assert!(decoder.picture() == &line.now);
+}
+
 #[test]
 fn nothing_new_is_no_frame() {
     let size = Size::new(90, 60);

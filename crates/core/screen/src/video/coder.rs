@@ -15,6 +15,8 @@ use crate::streams::{Answers, Begin, Coder, MOST_BYTES, Room};
 const PHOTO_BYTES: usize = 800;
 /// Photographs that need so many frames are shown roughly first.
 const WHILE: usize = 6;
+/// Within this time pictures follow the room there is.
+const SMOOTHED: Duration = Duration::from_millis(264);
 
 /// What encodes a display for one stream.
 #[derive(Debug)]
@@ -30,8 +32,9 @@ pub struct ScreenCoder<V> {
     failed: bool,
     /// The first frame is out: there is a picture over which video can lie.
     begun: bool,
-    /// What a picture of the video may take: the room there was lately.
-    room: usize,
+    /// What a picture of the video may take: the room there was lately, and when
+    /// that was.
+    room: (usize, Duration),
     /// What the last frame leaves to be done.
     after: After,
 }
@@ -82,7 +85,7 @@ impl<V: VideoEncoder> ScreenCoder<V> {
             quality,
             failed: false,
             begun: false,
-            room: 0,
+            room: (0, Duration::ZERO),
             after: After::Nothing,
         }
     }
@@ -102,8 +105,8 @@ impl<V: VideoEncoder> ScreenCoder<V> {
     }
 
     /// Everything by the lossless codec, and a look at what moves.
-    fn lossless(&mut self, picture: &Canvas, damage: &Damage, room: usize, now: Duration) -> Option<(Coded, Damage)> {
-        let Encoded { bytes, deferred } = self.tiles.encode(picture, damage, room)?;
+    fn lossless(&mut self, picture: &Canvas, damage: &Damage, room: Room, now: Duration) -> Option<(Coded, Damage)> {
+        let Encoded { bytes, deferred } = tiles(&mut self.tiles, picture, damage, room)?;
         let coded = Coded { bytes, kind: Kind::Tiles { rests: false }, region: None };
         let moves = self.watch(picture, now).map(|region| (region, Runs::On));
         let begins = moves.or_else(|| self.stills(&deferred, room).map(|region| (region, Runs::Once)));
@@ -114,8 +117,11 @@ impl<V: VideoEncoder> ScreenCoder<V> {
 
     /// Photographs for which the line needs a while: one picture of them shows
     /// them roughly until they are exact.
-    fn stills(&self, deferred: &Damage, room: usize) -> Option<Rect> {
+    fn stills(&self, deferred: &Damage, room: Room) -> Option<Rect> {
         if self.quality.video != VideoUse::Regions || self.failed || deferred.is_empty() {
+            return None;
+        }
+        if room.answers == Answers::Only {
             return None;
         }
         let (columns, per) = (self.size().width.div_ceil(TILE_EDGE), TILE / TILE_EDGE);
@@ -124,7 +130,7 @@ impl<V: VideoEncoder> ScreenCoder<V> {
             deferred.contains(photo % columns / per, photo / columns / per)
         };
         let waiting = self.tiles.photos().iter().filter(waits).count();
-        if waiting * PHOTO_BYTES < room.saturating_mul(WHILE) {
+        if waiting * PHOTO_BYTES < room.bytes.saturating_mul(WHILE) {
             return None;
         }
         let found = self.motion.find_still(self.tiles.photos())?;
@@ -172,17 +178,16 @@ impl<V: VideoEncoder> ScreenCoder<V> {
     /// of it, by turns where both wait.
     fn playing(&mut self, picture: &Canvas, room: Room, now: Duration) -> Option<Coded> {
         let film = self.film.as_mut()?;
-        let Room { bytes: room, answers } = room;
-        let due = film.waits && now >= film.next && answers != Answers::Only;
+        let due = film.waits && now >= film.next && room.answers != Answers::Only;
         // An answer goes before it, but not again and again.
-        if due && film.turn && (answers == Answers::No || film.passed_over) {
-            return self.next_picture(picture, room, now);
+        if due && film.turn && (room.answers == Answers::No || film.passed_over) {
+            return self.next_picture(picture, room.bytes, now);
         }
         let outside = film.outside();
-        let encoded = if outside.is_empty() { None } else { self.tiles.encode(&film.still, &outside, room) };
+        let encoded = if outside.is_empty() { None } else { tiles(&mut self.tiles, &film.still, &outside, room) };
         let Some(Encoded { bytes, deferred }) = encoded else {
             film.left.clear();
-            return if due { self.next_picture(picture, room, now) } else { None };
+            return if due { self.next_picture(picture, room.bytes, now) } else { None };
         };
         film.left = deferred;
         film.passed_over |= due && film.turn;
@@ -215,10 +220,18 @@ impl<V: VideoEncoder> ScreenCoder<V> {
         }
     }
 
+    /// What pictures may take follows the room within a quarter of a second, however
+    /// few of them go in that time.
+    fn note_room(&mut self, room: usize, now: Duration) {
+        let (before, at) = self.room;
+        let eighth = SMOOTHED.as_micros() / 8;
+        let part = usize::try_from(now.saturating_sub(at).as_micros() / eighth).unwrap_or(8).clamp(1, 8);
+        self.room = ((before * (8 - part) + room * part) / 8, now);
+    }
+
     fn next_picture(&mut self, picture: &Canvas, room: usize, now: Duration) -> Option<Coded> {
-        let room = room.min(MOST_BYTES);
-        self.room = if self.room == 0 { room } else { (self.room * 7 + room) / 8 };
-        let most = self.room.min(self.quality.frame_bytes);
+        self.note_room(room.min(MOST_BYTES), now);
+        let most = self.room.0.min(self.quality.frame_bytes);
         let film = self.film.as_mut()?;
         (film.turn, film.passed_over) = (false, false);
         let fresh = film.fresh;
@@ -244,9 +257,9 @@ impl<V: VideoEncoder> ScreenCoder<V> {
     }
 
     /// The region at rest, until all of it is exact.
-    fn refining(&mut self, picture: &Canvas, room: usize, now: Duration) -> Option<(Coded, Damage)> {
+    fn refining(&mut self, picture: &Canvas, room: Room, now: Duration) -> Option<(Coded, Damage)> {
         let film = self.film.as_ref()?;
-        let (runs, encoded) = (film.runs, self.tiles.encode(picture, &film.left, room));
+        let (runs, encoded) = (film.runs, tiles(&mut self.tiles, picture, &film.left, room));
         if let Some(encoded) = &encoded {
             // What was one picture may be the first of many.
             let found = if runs == Runs::Once { self.watch(picture, now) } else { None };
@@ -277,6 +290,14 @@ impl<V: VideoEncoder> ScreenCoder<V> {
     }
 }
 
+/// What the lossless codec makes of it. An answer to an input is no photograph.
+fn tiles(encoder: &mut Encoder, picture: &Canvas, damage: &Damage, room: Room) -> Option<Encoded> {
+    match room.answers {
+        Answers::Only => encoder.encode_but_photographs(picture, damage, room.bytes),
+        Answers::No | Answers::First => encoder.encode(picture, damage, room.bytes),
+    }
+}
+
 impl<V: VideoEncoder> Coder for ScreenCoder<V> {
     type Picture = Canvas;
 
@@ -287,7 +308,7 @@ impl<V: VideoEncoder> Coder for ScreenCoder<V> {
         self.begin_whole(picture, damage, now);
         let has_video = self.has_video();
         let Some(film) = &mut self.film else {
-            let coded = self.lossless(picture, damage, room.bytes, now);
+            let coded = self.lossless(picture, damage, room, now);
             self.begun |= coded.is_some();
             return coded;
         };
@@ -307,7 +328,7 @@ impl<V: VideoEncoder> Coder for ScreenCoder<V> {
             return Some((coded, Damage::new(self.size())));
         }
         match self.film.as_ref().map(|film| film.phase) {
-            Some(Phase::Refining | Phase::Ending) => self.refining(picture, room.bytes, now),
+            Some(Phase::Refining | Phase::Ending) => self.refining(picture, room, now),
             Some(Phase::Resting) => {
                 if let Some(film) = &mut self.film {
                     film.left.clear();

@@ -68,6 +68,26 @@ impl VideoEncoder for Replaced {
     }
 }
 
+thread_local! {
+    /// What pictures of [`Told`] might take.
+    static ROOMS: std::cell::RefCell<Vec<usize>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+/// Says what room it was given.
+#[derive(Debug)]
+struct Told;
+
+impl VideoEncoder for Told {
+    fn takes(_: Rect) -> bool {
+        true
+    }
+
+    fn encode(&mut self, picture: &Canvas, region: Rect, room: usize, fresh: bool) -> Option<Vec<u8>> {
+        ROOMS.with_borrow_mut(|rooms| rooms.push(room));
+        Rough.encode(picture, region, room, fresh)
+    }
+}
+
 /// A screen with its programs, and a viewer of it.
 struct Session<V: VideoEncoder> {
     coder: ScreenCoder<V>,
@@ -81,6 +101,8 @@ struct Session<V: VideoEncoder> {
     now: Duration,
     noise: u32,
     kinds: Vec<Kind>,
+    /// Bytes so far.
+    sent: usize,
 }
 
 impl<V: VideoEncoder> Session<V> {
@@ -98,6 +120,7 @@ impl<V: VideoEncoder> Session<V> {
             now: MS,
             noise: 1,
             kinds: Vec::new(),
+            sent: 0,
         };
         session.paint(SIZE.rect(), |x, y| (x / 8 * 0x0001_0203) ^ (y / 24 * 0x0003_0101));
         session.send(ROOM);
@@ -135,6 +158,7 @@ impl<V: VideoEncoder> Session<V> {
         self.coder.settle(&self.picture);
         self.pending = deferred;
         self.kinds.push(coded.kind);
+        self.sent += coded.bytes.len();
         let drawn = match coded.kind {
             Kind::Tiles { rests } => {
                 self.decoder.decode(&coded.bytes).unwrap();
@@ -281,6 +305,28 @@ fn an_answer_goes_before_a_film() {
         session.drain();
         assert_eq!(session.differs(region).1, 0);
     }
+}
+
+/// On a line that takes a second for the first picture the next one is a small one
+/// already; small changes of the room are evened out.
+#[test]
+fn pictures_follow_the_room_within_a_moment() {
+    let region = Rect::new(101, 67, 320, 180);
+    let mut session = Session::new(|| Some(Told), REGIONS);
+    let mut step = |apart: u32, room: usize| {
+        session.now += MS * apart;
+        session.play(region);
+        while session.send(room) {}
+        ROOMS.with_borrow_mut(|rooms| rooms.pop())
+    };
+    for _ in 0..20 {
+        step(33, 50_000);
+    }
+    assert!(step(33, 50_000).is_some_and(|room| room > 45_000));
+    let evened = step(33, 5_000);
+    assert!(evened.is_some_and(|room| (40_000..48_000).contains(&room)), "{evened:?}");
+    let after_a_while = step(300, 5_000);
+    assert_eq!(after_a_while, Some(5_000));
 }
 
 #[test]
@@ -474,6 +520,38 @@ fn a_photograph_that_takes_long_is_shown_roughly_first() {
     assert!(session.kinds.iter().any(|kind| matches!(kind, Kind::Video { .. })), "{:?}", session.kinds);
     (0..200).for_each(|_| step(&mut session));
     assert_eq!(session.differs(photo), (0, 0));
+}
+
+/// A film that plays from the first picture on, on lines that take long for one of
+/// its pictures: what looks like a photograph at first is not taken for one again
+/// and again.
+#[test]
+fn a_film_is_found_where_its_first_picture_takes_long() {
+    let region = Rect::new(45, 39, 401, 241);
+    for (bytes_in_a_millisecond, room) in [(125, 2_500), (125, 9_000), (500, 10_000)] {
+        let mut session = Session::new(rough, REGIONS);
+        let mut free = session.now;
+        for at in 0..4_000 {
+            session.now += MS;
+            if at % 33 == 0 {
+                session.play(region);
+                session.paint(Rect::new(460, 40, 100, 200), |x, y| (x * 31 + at) ^ (y / 9 * 7 + at));
+            }
+            if session.now < free {
+                continue;
+            }
+            let before = session.sent;
+            if session.send(room) {
+                // A real encoder keeps to the room.
+                let bytes = u32::try_from((session.sent - before).min(room)).unwrap();
+                free = session.now + MS * bytes / bytes_in_a_millisecond;
+            }
+        }
+        assert_eq!(session.overlay.region(), Some(region), "{bytes_in_a_millisecond} in a millisecond, {room}");
+        let last = session.kinds.iter().rev().take(40);
+        let video = last.filter(|kind| matches!(kind, Kind::Video { .. })).count();
+        assert!(video >= 15, "{video} of video with {bytes_in_a_millisecond} in a millisecond, {room}");
+    }
 }
 
 proptest! {
