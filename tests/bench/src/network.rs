@@ -81,7 +81,7 @@ impl Kind {
         let numbers: Vec<u64> = name.split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
         let [megabits, trip, loss] = *numbers.first_chunk().filter(|_| numbers.len() == 3)?;
         let loss = u32::try_from(loss).ok().filter(|loss| *loss < 100)?;
-        (megabits > 0).then(|| Self::new(megabits, trip, loss * 10))
+        (1..100_000).contains(&megabits).then(|| Self::new(megabits, trip, loss * 10))
     }
 
     fn conditions(self) -> Conditions {

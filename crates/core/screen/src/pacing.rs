@@ -236,7 +236,7 @@ impl Pacer {
     }
 
     /// Every few seconds the shortest round trip is looked for anew, for a moment
-    /// with half the window, or less, where it is made use of: a queue that always stands
+    /// with half the window where it is made use of: a queue that always stands
     /// would be taken for the line's own delay.
     fn look_anew(&mut self, round_trip: Duration, used: bool, now: Duration) {
         let Some((minimum, until)) = &mut self.minimum else { return };
@@ -250,9 +250,7 @@ impl Pacer {
         let window = used.then_some(self.window);
         let ends = now + window.map_or(LOOK, |_| SHORT_LOOK + wanted(*minimum));
         if let Some(window) = window {
-            // Where most of what is wanted is a queue, half of it would leave one.
-            let no_queue = minimum.div_duration_f64(wanted(*minimum)) * 0.9;
-            self.window = share(window, no_queue.min(0.5)).max(SMALLEST_LOOK);
+            self.window = (window / 2).max(SMALLEST_LOOK);
         }
         self.look = Some(Look { shortest: round_trip, ends, window });
     }
@@ -457,6 +455,21 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_goes_while_little_more_is_on_its_way_than_may_be() {
+        for (bytes, may) in [(4_000, true), (5_000, true), (5_001, false), (50_000, false)] {
+            let mut pacer = Pacer { window: 4_000, ..Pacer::default() };
+            pacer.sent((1, 1, 0), bytes, MS);
+            assert_eq!((pacer.may_send(), pacer.may_answer()), (false, may), "{bytes}");
+        }
+        let mut pacer = Pacer { window: 1 << 20, ..Pacer::default() };
+        let frames = (0..1000).take_while(|number| {
+            pacer.sent((1, 1, *number), 10, MS);
+            pacer.may_answer()
+        });
+        assert_eq!(frames.count(), FRAMES.0 as usize);
+    }
+
+    #[test]
     fn what_goes_first_is_little_and_what_goes_with_it_no_queue() {
         for (second, cut) in [(MS * 150, false), (MS * 400, true)] {
             let mut pacer = Pacer::default();
@@ -499,11 +512,11 @@ mod tests {
             (pacer.window(), pacer.minimum.map(|(minimum, _)| minimum))
         };
         round(MS, MS * 20);
-        // Long after the shortest is believed, over a queue: with as much of what the
-        // window is by then as makes none, and what it was is believed until the look has ended.
+        // Long after the shortest is believed, over a queue: with half of what the
+        // window is by then, and what it was is believed until the look has ended.
         let pause = MINIMUM_LIFETIME + LOOK * 5;
         let (halved, minimum) = round(pause, MS * 100);
-        assert_eq!((halved, minimum), (12_600, Some(MS * 20)));
+        assert_eq!((halved, minimum), (12_950, Some(MS * 20)));
         assert_eq!(round(pause + MS, MS * 100), (halved, minimum));
         assert_eq!(round(pause + MS * 100, MS * 90), (halved, minimum));
         // It ends in its time: this is the line's delay by now.

@@ -37,6 +37,8 @@ pub const MOST_BYTES: usize = 1 << 20;
 /// An input counts as answered after so many frames: what else has changed may
 /// go with the first one, before the program has drawn.
 const ANSWERS: u8 = 2;
+/// And after this time, in which nothing came of it.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// A viewer is given a fresh start at most this often.
 const REFRESH_PAUSE: Duration = Duration::from_millis(500);
 /// Most viewers over all streams.
@@ -48,7 +50,8 @@ pub trait Coder: Sized {
     type Picture;
 
     /// What makes of what the viewers show this picture, of which only
-    /// `damage` may differ; `None` where nothing does, or nothing that may go. What
+    /// `damage` may differ; `None` where nothing does, or, of an answer alone, where
+    /// nothing may go. What
     /// does not fit into the `room` is deferred: either the coder is due again at
     /// once, or it says what is still damaged.
     fn encode(
@@ -90,10 +93,25 @@ struct Stream<C> {
     keyframe: bool,
     quality: Quality,
     pace: Pace,
-    /// So many frames are taken for answers to an input, and may go beyond a
-    /// window that is full.
-    answers: u8,
+    answers: Waiting,
     coder: C,
+}
+
+/// Whether somebody waits for what an input has changed.
+#[derive(Debug, Clone, Copy, Default)]
+struct Waiting {
+    /// So many frames are taken for answers.
+    left: u8,
+    /// When it came.
+    since: Duration,
+    /// So many have gone beyond a full window since another frame went.
+    beyond: u8,
+}
+
+impl Waiting {
+    fn is_so(self, now: Duration) -> bool {
+        self.left > 0 && now.saturating_sub(self.since) < PATIENCE
+    }
 }
 
 impl<C: Coder> Stream<C> {
@@ -343,11 +361,11 @@ impl<C: Coder> Streams<C> {
 
     /// A viewer has typed or pointed, and that was carried out: what it is sent
     /// next goes at once.
-    pub fn hurry(&mut self, viewer: ViewerId) {
+    pub fn hurry(&mut self, viewer: ViewerId, now: Duration) {
         let stream = self.subscribers.get(&viewer).map(|subscriber| subscriber.stream);
         if let Some(stream) = stream.and_then(|id| self.streams.get_mut(&id)) {
             stream.pace.hurry();
-            stream.answers = ANSWERS;
+            stream.answers = Waiting { left: ANSWERS, since: now, ..stream.answers };
         }
     }
 
@@ -378,12 +396,10 @@ impl<C: Coder> Streams<C> {
     /// whether capturing is of use. One who is ready is enough: what waits for
     /// the others then tells that they hold somebody up.
     #[must_use]
-    pub fn wants_capture(&self, display: u32) -> bool {
-        self.subscribers.values().any(|other| {
-            let stream = self.streams.get(&other.stream).filter(|stream| stream.display == display);
-            let may_answer = |stream: &Stream<C>| stream.answers > 0 && other.pacer.may_answer();
-            stream.is_some_and(|stream| other.pacer.may_send() || may_answer(stream))
-        })
+    pub fn wants_capture(&self, display: u32, now: Duration) -> bool {
+        let shows = |id| self.streams.get(id).is_some_and(|stream| stream.display == display);
+        let ready = self.subscribers.values().any(|other| shows(&other.stream) && other.pacer.may_send());
+        ready || self.streams.keys().any(|id| shows(id) && self.answers(*id, now) == Some(Answers::Only))
     }
 
     /// Viewers that now follow another stream than before.
@@ -424,7 +440,7 @@ impl<C: Coder> Streams<C> {
         C::Picture: 'a,
     {
         let now = clock();
-        let answers = self.answers(id)?;
+        let answers = self.answers(id, now)?;
         let pacers = self.subscribers.values().filter(|other| other.stream == id).map(|other| &other.pacer);
         let rooms = match answers {
             Answers::Only => SMALLEST_FRAME,
@@ -435,7 +451,10 @@ impl<C: Coder> Streams<C> {
         let picture = picture(stream.display)?;
         let encoded = stream.coder.encode(picture, &stream.pending, room, now);
         if encoded.is_none() && !stream.keyframe {
-            stream.pending.clear();
+            // Nothing has changed, or nothing that may go beyond the window.
+            if answers != Answers::Only {
+                stream.pending.clear();
+            }
             return None;
         }
         // A picture that is black yet is one all the same.
@@ -455,8 +474,10 @@ impl<C: Coder> Streams<C> {
             coded,
         };
         stream.next_frame += 1;
+        let waiting = &mut stream.answers;
+        waiting.beyond = if answers == Answers::Only { waiting.beyond + 1 } else { 0 };
         if matches!(frame.coded.kind, Kind::Tiles { .. }) {
-            stream.answers = stream.answers.saturating_sub(1);
+            waiting.left = waiting.left.saturating_sub(1);
         }
         stream.pace.sent(frame.coded.bytes.len(), stream.quality.bounds, now);
         // What encoding takes is no part of the way.
@@ -467,16 +488,20 @@ impl<C: Coder> Streams<C> {
         Some(frame)
     }
 
-    /// Whether a stream's next frame answers an input; `None` where none may go.
-    fn answers(&self, id: StreamId) -> Option<Answers> {
+    /// Whether a stream's next frame answers an input; `None` where none may go. So
+    /// that whoever points without end sees all else too, only some go beyond a full
+    /// window before it has to have room again.
+    fn answers(&self, id: StreamId, now: Duration) -> Option<Answers> {
         let all = |may: fn(&Pacer) -> bool| {
             self.subscribers.values().filter(|other| other.stream == id).all(|other| may(&other.pacer))
         };
-        let waited_for = self.streams.get(&id)?.answers > 0;
+        let waiting = self.streams.get(&id)?.answers;
         match all(Pacer::may_send) {
-            true if waited_for => Some(Answers::First),
+            true if waiting.is_so(now) => Some(Answers::First),
             true => Some(Answers::No),
-            false => (waited_for && all(Pacer::may_answer)).then_some(Answers::Only),
+            false => {
+                (waiting.is_so(now) && waiting.beyond < ANSWERS && all(Pacer::may_answer)).then_some(Answers::Only)
+            }
         }
     }
 
@@ -577,7 +602,17 @@ impl<C: Coder> Streams<C> {
     fn open_stream(&mut self, display: u32, size: Size, quality: Quality) -> StreamId {
         let (coder, pace) = ((self.begin)(size, quality), Pace::default());
         let pending = Damage::all(size);
-        self.add(Stream { display, epoch: 1, next_frame: 0, pending, keyframe: true, quality, pace, answers: 0, coder })
+        self.add(Stream {
+            display,
+            epoch: 1,
+            next_frame: 0,
+            pending,
+            keyframe: true,
+            quality,
+            pace,
+            answers: Waiting::default(),
+            coder,
+        })
     }
 
     fn add(&mut self, stream: Stream<C>) -> StreamId {

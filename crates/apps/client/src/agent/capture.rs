@@ -352,7 +352,7 @@ impl Thread {
         let answered = self.waker.answered();
         for (viewer, sequence) in &answered {
             if self.answered.get(viewer) != Some(sequence) {
-                self.streams.hurry(*viewer);
+                self.streams.hurry(*viewer, now);
             }
         }
         self.answered = answered;
@@ -365,7 +365,7 @@ impl Thread {
         self.note_changes()?;
         let watched: Vec<u32> = self.streams.displays().collect();
         for display in watched {
-            if self.streams.wants_capture(display) {
+            if self.streams.wants_capture(display, now) {
                 self.capture(display)?;
             }
         }

@@ -24,16 +24,23 @@ pub(super) struct Effort {
     dear: u8,
     /// Nothing is known of the picture: all of it is new, and counts for nothing.
     fresh: bool,
+    /// Bytes come first, whatever the line takes.
+    saves: bool,
 }
 
 impl Effort {
     pub(super) fn new() -> Self {
-        Self { dear: 0, fresh: true }
+        Self { dear: 0, fresh: true, saves: false }
     }
 
     /// Everything is forgotten.
     pub(super) fn forget(&mut self) {
         self.fresh = true;
+    }
+
+    /// Whether bytes come first, however much room there is.
+    pub(super) fn save_bytes(&mut self, save: bool) {
+        self.saves = save;
     }
 
     /// Whether what is drawn of a frame is coded quickly. So many tiles of it
@@ -51,7 +58,7 @@ impl Effort {
         let is_dear = pixels > ALWAYS + EACH * differ;
         let often = self.dear >= OFTEN;
         self.dear = if is_dear { (self.dear + DEAR).min(MOST) } else { self.dear.saturating_sub(1) };
-        is_dear && often && room >= ROOM
+        is_dear && often && room >= ROOM && !self.saves
     }
 }
 
@@ -89,6 +96,8 @@ mod tests {
         let mut effort = Effort::new();
         assert_eq!(frames(&mut effort, [LARGE; 9], ROOM - 1), [false; 9]);
         assert_eq!(frames(&mut effort, [LARGE], ROOM), [true]);
+        effort.save_bytes(true);
+        assert_eq!(frames(&mut effort, [LARGE], ROOM), [false]);
     }
 
     #[test]

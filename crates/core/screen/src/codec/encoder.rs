@@ -116,6 +116,11 @@ impl Encoder {
         self.forgets = true;
     }
 
+    /// Whether bytes are to be saved from now on, also where there is room for more.
+    pub fn save_bytes(&mut self, save: bool) {
+        self.effort.save_bytes(save);
+    }
+
     /// What makes of the shown picture `now`, of which only tiles in `damage`
     /// may differ; `None` where nothing does. What is believed not to fit into
     /// `room` bytes is deferred, but never everything. [`Self::settle`] has to
@@ -125,6 +130,7 @@ impl Encoder {
     }
 
     /// The same for what somebody waits for: photographs are deferred, all of them.
+    /// `None` also where there is nothing else, and then nothing counts as shown.
     pub fn encode_but_photographs(&mut self, now: &Canvas, damage: &Damage, room: usize) -> Option<Encoded> {
         self.encode_some(now, damage, room, false)
     }
@@ -133,7 +139,7 @@ impl Encoder {
         if now.size() != self.shown.size() {
             return None;
         }
-        let part = self.part(damage, room);
+        let part = if photos { self.part(damage, room) } else { None };
         let (damage, mut deferred) = match &part {
             Some((part, rest)) => (part, rest.clone()),
             None => (damage, Damage::new(self.shown.size())),
@@ -158,6 +164,9 @@ impl Encoder {
         self.photos.extend(found.map(|(at, _)| at));
         if !photos {
             costs::defer_photos(&mut self.grid, &mut deferred);
+            if self.grid.tiles.iter().all(|tile| tile.mode == Mode::Same) {
+                return None;
+            }
         }
         self.costs.defer(&mut self.grid, now, room, &mut deferred);
         // What waits is as it was, also where others look at it.

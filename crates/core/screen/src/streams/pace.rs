@@ -7,6 +7,8 @@ use std::time::Duration;
 const LEAST: usize = 2_000;
 /// Of a second's bytes a frame may have one in so many.
 const SHARE: usize = 10;
+/// Below so many in a second, as on a line like that, each of them counts.
+const NARROW: usize = 1_600_000;
 
 /// The bounds; without any, frames go as the line takes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,6 +27,12 @@ impl Bounds {
             0 => usize::MAX,
             bytes => (bytes / SHARE).max(LEAST),
         }
+    }
+
+    /// Whether bytes are to be saved, however much the line takes.
+    #[must_use]
+    pub fn are_narrow(self) -> bool {
+        (1..NARROW).contains(&self.bytes_per_second)
     }
 
     /// For how long a frame of so many bytes uses up what is allowed.

@@ -70,9 +70,9 @@ fn send(streams: &mut Streams<Fake>, now: Duration) -> Option<Frame> {
     streams.next_frame(|_| Some(&()), || now)
 }
 
-fn touch(streams: &mut Streams<Fake>) {
+fn touch(streams: &mut Streams<Fake>, now: Duration) {
     // What nobody wants to see is not even looked at.
-    if streams.wants_capture(0) {
+    if streams.wants_capture(0, now) {
         let mut damage = Damage::new(SIZE);
         damage.mark(Rect::new(10, 10, 5, 5));
         streams.changed(0, &damage);
@@ -129,7 +129,7 @@ fn many_who_keep_up_go_on_as_one() {
     assert!(!handovers.is_empty() && handovers.iter().all(|handover| handover.stream == 1), "{moved:?}");
     assert_eq!(streams.of_viewer(2), streams.of_viewer(1));
     assert_eq!(streams.streams[&1].coder.forgot, handovers.len());
-    touch(&mut streams);
+    touch(&mut streams, MS * 4001);
     let frame = send(&mut streams, MS * 4001).unwrap();
     assert_eq!((frame.stream, frame.keyframe, frame.frame_number), (1, false, handovers[0].frame));
 }
@@ -154,7 +154,7 @@ fn a_slow_viewer_is_given_its_own_pace() {
     let (mut now, mut got) = (MS * 5000, BTreeMap::new());
     for _ in 0..100 {
         now += MS * 20;
-        touch(&mut streams);
+        touch(&mut streams, now);
         for (viewer, count) in pass(&mut streams, &[1], now) {
             *got.entry(viewer).or_default() += count;
         }
@@ -186,28 +186,50 @@ fn an_answer_goes_beyond_a_full_window() {
     assert!(streams.subscribe(1, 0, SIZE, Quality::EXACT, MS));
     assert!(streams.subscribe(2, 0, SIZE, Quality::EXACT, MS));
     let mut now = MS;
-    while streams.wants_capture(0) {
+    while streams.wants_capture(0, now) {
         streams.changed(0, &Damage::all(SIZE));
         assert!(send(&mut streams, now).is_some());
         now += MS;
     }
     streams.changed(0, &Damage::all(SIZE));
     assert_eq!(send(&mut streams, now), None, "nobody has room");
-    streams.hurry(1);
-    assert!(streams.wants_capture(0));
+    streams.hurry(1, now);
+    assert!(streams.wants_capture(0, now));
     let stream = streams.of_viewer(1).unwrap().0;
     let answer = send(&mut streams, now).unwrap();
     // Two tiles: no more than is always worth a frame.
     assert_eq!((answer.stream, answer.coded.bytes.len()), (stream, 1_400));
-    // However much somebody types, no more goes beyond the window than that.
+    // However much somebody points, that is all until there is room again.
+    let mut beyond = 1;
     for _ in 0..100 {
-        streams.hurry(1);
         now += MS;
-        while send(&mut streams, now).is_some() {}
+        streams.hurry(1, now);
+        while let Some(frame) = send(&mut streams, now) {
+            assert_eq!(frame.stream, stream);
+            beyond += 1;
+        }
     }
-    let pacer = &streams.subscribers[&1].pacer;
-    let (flying, window) = (pacer.bytes_in_flight(), pacer.window());
-    assert!(flying <= window + window / 4 + 1_400, "{flying} of {window}");
+    assert_eq!(beyond, u32::from(ANSWERS));
+    assert!(!streams.wants_capture(0, now), "what may not go is not even looked at");
+    // What waits goes as soon as it may, and then there are answers once more.
+    let last = (answer.stream, answer.epoch, answer.frame_number);
+    streams.acknowledged(1, last, Duration::ZERO, now);
+    assert!(send(&mut streams, now).is_some_and(|frame| frame.coded.bytes.len() > 1_400));
+}
+
+/// An input of which nothing comes does not count for ever.
+#[test]
+fn nobody_waits_for_an_answer_for_long() {
+    let mut streams = streams_of(700);
+    assert!(streams.subscribe(1, 0, SIZE, Quality::EXACT, MS));
+    streams.changed(0, &Damage::all(SIZE));
+    while send(&mut streams, MS).is_some() {
+        streams.changed(0, &Damage::all(SIZE));
+    }
+    streams.hurry(1, MS);
+    assert!(streams.wants_capture(0, MS * 400));
+    assert!(!streams.wants_capture(0, MS * 600));
+    assert_eq!(send(&mut streams, MS * 600), None);
 }
 
 #[test]
@@ -248,7 +270,7 @@ fn a_viewers_own_bounds_hold_and_what_it_types_is_seen_at_once() {
     let (mut came, mut now) = (BTreeMap::<ViewerId, (usize, usize)>::new(), MS * 100_000);
     let step = |streams: &mut Streams<Fake>, now: Duration, came: &mut BTreeMap<ViewerId, (usize, usize)>| {
         let mut went = Vec::new();
-        touch(streams);
+        touch(streams, now);
         while let Some(frame) = send(streams, now) {
             let viewer = streams.subscribers(frame.stream)[0];
             streams.acknowledged(viewer, (frame.stream, frame.epoch, frame.frame_number), Duration::ZERO, now);
@@ -270,8 +292,8 @@ fn a_viewers_own_bounds_hold_and_what_it_types_is_seen_at_once() {
     step(&mut streams, now, &mut came);
     now += MS * 10;
     assert_eq!(step(&mut streams, now, &mut came), [3], "the others had theirs just now");
-    streams.hurry(1);
-    streams.hurry(4);
+    streams.hurry(1, now);
+    streams.hurry(4, now);
     now += MS * 10;
     assert_eq!(step(&mut streams, now, &mut came), [1, 3]);
     assert!((49..=54).contains(&came[&1].0) && came[&3].0 > 1000, "{came:?}");
@@ -303,7 +325,7 @@ fn a_new_size_is_one_whole_picture_for_the_slow_too() {
     let mut streams = sharing();
     // The second one has all that it may before it when the size changes.
     while streams.subscribers[&2].pacer.may_send() {
-        touch(&mut streams);
+        touch(&mut streams, MS * 5000);
         pass(&mut streams, &[1], MS * 5000);
     }
     streams.take_moved();

@@ -108,7 +108,9 @@ impl<V: VideoEncoder> ScreenCoder<V> {
     fn lossless(&mut self, picture: &Canvas, damage: &Damage, room: Room, now: Duration) -> Option<(Coded, Damage)> {
         let Encoded { bytes, deferred } = tiles(&mut self.tiles, picture, damage, room)?;
         let coded = Coded { bytes, kind: Kind::Tiles { rests: false }, region: None };
-        let moves = self.watch(picture, now).map(|region| (region, Runs::On));
+        // An answer leaves photographs out, so they are not seen to change.
+        let found = if room.answers == Answers::Only { None } else { self.watch(picture, now) };
+        let moves = found.map(|region| (region, Runs::On));
         let begins = moves.or_else(|| self.stills(&deferred, room).map(|region| (region, Runs::Once)));
         let left = || deferred.clone();
         self.after = After::Picture(begins.map(|(region, runs)| Beginning { region, runs, left: left(), now }));
@@ -121,7 +123,8 @@ impl<V: VideoEncoder> ScreenCoder<V> {
         if self.quality.video != VideoUse::Regions || self.failed || deferred.is_empty() {
             return None;
         }
-        if room.answers == Answers::Only {
+        // The first frame is small on every line.
+        if room.answers == Answers::Only || !self.begun {
             return None;
         }
         let (columns, per) = (self.size().width.div_ceil(TILE_EDGE), TILE / TILE_EDGE);
@@ -186,6 +189,9 @@ impl<V: VideoEncoder> ScreenCoder<V> {
         let outside = film.outside();
         let encoded = if outside.is_empty() { None } else { tiles(&mut self.tiles, &film.still, &outside, room) };
         let Some(Encoded { bytes, deferred }) = encoded else {
+            if room.answers == Answers::Only {
+                return None;
+            }
             film.left.clear();
             return if due { self.next_picture(picture, room.bytes, now) } else { None };
         };
@@ -193,7 +199,7 @@ impl<V: VideoEncoder> ScreenCoder<V> {
         film.passed_over |= due && film.turn;
         film.turn = true;
         let region = film.region;
-        if self.quality.video == VideoUse::Regions {
+        if self.quality.video == VideoUse::Regions && room.answers != Answers::Only {
             self.motion.feed(self.tiles.photos(), now);
         }
         let found = self.motion.find(now).filter(|_| self.quality.video == VideoUse::Regions);
@@ -260,9 +266,13 @@ impl<V: VideoEncoder> ScreenCoder<V> {
     fn refining(&mut self, picture: &Canvas, room: Room, now: Duration) -> Option<(Coded, Damage)> {
         let film = self.film.as_ref()?;
         let (runs, encoded) = (film.runs, tiles(&mut self.tiles, picture, &film.left, room));
+        if encoded.is_none() && room.answers == Answers::Only {
+            return None;
+        }
         if let Some(encoded) = &encoded {
             // What was one picture may be the first of many.
-            let found = if runs == Runs::Once { self.watch(picture, now) } else { None };
+            let found =
+                if runs == Runs::Once && room.answers != Answers::Only { self.watch(picture, now) } else { None };
             let left = || encoded.deferred.clone();
             let begins = found.map(|region| Beginning { region, runs: Runs::On, left: left(), now });
             self.after = After::Picture(begins);
@@ -305,6 +315,7 @@ impl<V: VideoEncoder> Coder for ScreenCoder<V> {
         if picture.size() != self.size() {
             return None;
         }
+        self.tiles.save_bytes(self.quality.bounds.are_narrow());
         self.begin_whole(picture, damage, now);
         let has_video = self.has_video();
         let Some(film) = &mut self.film else {
