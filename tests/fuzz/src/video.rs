@@ -158,7 +158,10 @@ impl Screen {
     fn send(&mut self, room: Room) -> bool {
         let size = self.picture.size();
         let Some((coded, deferred)) = self.coder.encode(&self.picture, &self.pending, room, self.now) else {
-            self.pending.clear();
+            // What may not go as an answer has still to go.
+            if room.answers != Answers::Only {
+                self.pending.clear();
+            }
             return false;
         };
         self.coder.settle(&self.picture);

@@ -51,7 +51,7 @@ pub trait Coder: Sized {
 
     /// What makes of what the viewers show this picture, of which only
     /// `damage` may differ; `None` where nothing does, or, of an answer alone, where
-    /// nothing may go. What
+    /// nothing may go: then the damage stays what it is. What
     /// does not fit into the `room` is deferred: either the coder is due again at
     /// once, or it says what is still damaged.
     fn encode(

@@ -12,12 +12,17 @@ struct Fake {
     tile_bytes: usize,
     /// How often it was told to forget.
     forgot: usize,
+    /// All that changes are photographs, which are no answer.
+    photographs: bool,
 }
 
 impl Coder for Fake {
     type Picture = ();
 
     fn encode(&mut self, (): &(), damage: &Damage, room: Room, _: Duration) -> Option<(Coded, Damage)> {
+        if self.photographs && room.answers == Answers::Only {
+            return None;
+        }
         let mut deferred = damage.clone();
         let (mut taken, most) = (0, (room.bytes / self.tile_bytes).max(1));
         let size = damage.size();
@@ -39,7 +44,7 @@ impl Coder for Fake {
     fn settle(&mut self, (): &()) {}
 
     fn branch(&self) -> Self {
-        Self { tile_bytes: self.tile_bytes, forgot: 0 }
+        Self { tile_bytes: self.tile_bytes, forgot: 0, photographs: self.photographs }
     }
 
     fn forget(&mut self) {
@@ -58,7 +63,7 @@ impl Coder for Fake {
 }
 
 fn streams_of(tile_bytes: usize) -> Streams<Fake> {
-    Streams::new(1, Box::new(move |_, _| Fake { tile_bytes, forgot: 0 }))
+    Streams::new(1, Box::new(move |_, _| Fake { tile_bytes, forgot: 0, photographs: false }))
 }
 
 /// Large frames: a viewer that is silent has soon all that it may have.
@@ -215,6 +220,24 @@ fn an_answer_goes_beyond_a_full_window() {
     let last = (answer.stream, answer.epoch, answer.frame_number);
     streams.acknowledged(1, last, Duration::ZERO, now);
     assert!(send(&mut streams, now).is_some_and(|frame| frame.coded.bytes.len() > 1_400));
+}
+
+/// What may not go as an answer is not lost.
+#[test]
+fn what_is_no_answer_goes_later() {
+    let begin = |_, _| Fake { tile_bytes: 700, forgot: 0, photographs: true };
+    let mut streams = Streams::new(1, Box::new(begin));
+    assert!(streams.subscribe(1, 0, SIZE, Quality::EXACT, MS));
+    let mut last = None;
+    streams.changed(0, &Damage::all(SIZE));
+    while let Some(frame) = send(&mut streams, MS) {
+        last = Some((frame.stream, frame.epoch, frame.frame_number));
+        streams.changed(0, &Damage::all(SIZE));
+    }
+    streams.hurry(1, MS);
+    assert_eq!(send(&mut streams, MS), None);
+    streams.acknowledged(1, last.unwrap(), Duration::ZERO, MS * 20);
+    assert!(send(&mut streams, MS * 20).is_some());
 }
 
 /// An input of which nothing comes does not count for ever.

@@ -152,7 +152,9 @@ impl<V: VideoEncoder> Session<V> {
 
     fn send_within(&mut self, room: Room) -> bool {
         let Some((coded, deferred)) = self.coder.encode(&self.picture, &self.pending, room, self.now) else {
-            self.pending.clear();
+            if room.answers != Answers::Only {
+                self.pending.clear();
+            }
             return false;
         };
         self.coder.settle(&self.picture);
