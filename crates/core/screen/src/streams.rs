@@ -450,11 +450,12 @@ impl<C: Coder> Streams<C> {
         let room = Room { bytes: rooms.min(stream.quality.bounds.room()), answers };
         let picture = picture(stream.display)?;
         let encoded = stream.coder.encode(picture, &stream.pending, room, now);
+        if encoded.is_none() && answers == Answers::Only {
+            // Perhaps there is something that may not go beyond the window.
+            return None;
+        }
         if encoded.is_none() && !stream.keyframe {
-            // Nothing has changed, or nothing that may go beyond the window.
-            if answers != Answers::Only {
-                stream.pending.clear();
-            }
+            stream.pending.clear();
             return None;
         }
         // A picture that is black yet is one all the same.

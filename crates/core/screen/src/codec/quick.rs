@@ -1,5 +1,6 @@
-//! Drawn pixels once more, in a third of the time and half as many bytes again:
-//! for what keeps coming, frame after frame, on a line that takes it.
+//! Drawn pixels once more, in about half of the time and half as many bytes again
+//! to twice as many: for what keeps coming, frame after frame, on a line that
+//! takes it.
 //!
 //! Here too what stood in the same surroundings before is believed to stand there
 //! again. But a belief that is right costs nothing at all: what is said is how
