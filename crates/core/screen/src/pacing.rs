@@ -25,8 +25,13 @@ const FRAMES: (u128, u128) = (8, 64);
 const ONE_FRAME: Duration = Duration::from_millis(20);
 /// What a frame may hold all the same: smaller ones hardly hold anything.
 pub(crate) const SMALLEST_FRAME: usize = 1400;
-/// Queueing delay that is put up with beside a quarter of the round trip.
+/// Queueing delay that is put up with beside a part of the round trip.
 const TOLERATED: Duration = Duration::from_millis(12);
+/// That part: one in so many. Half as much while somebody types or points, who waits
+/// behind all of it; a line that is uneven carries less then.
+const PART: (u32, u32) = (4, 8);
+/// For so long after an input.
+const TYPING: Duration = Duration::from_secs(1);
 /// A round trip that is so many times as long as wanted says what the line takes
 /// in, also where the window was not full.
 const FAR_TOO_LONG: u32 = 2;
@@ -64,6 +69,8 @@ pub struct Pacer {
     /// When the first frame was acknowledged.
     begun: Duration,
     look: Option<Look>,
+    /// When its viewer typed or pointed, if that was just now.
+    typed: Option<Duration>,
 }
 
 /// The shortest round trip is looked for anew.
@@ -77,7 +84,15 @@ struct Look {
 
 impl Default for Pacer {
     fn default() -> Self {
-        Self { window: FIRST, in_flight: VecDeque::new(), bytes: 0, minimum: None, begun: Duration::ZERO, look: None }
+        Self {
+            window: FIRST,
+            in_flight: VecDeque::new(),
+            bytes: 0,
+            minimum: None,
+            begun: Duration::ZERO,
+            look: None,
+            typed: None,
+        }
     }
 }
 
@@ -97,9 +112,19 @@ impl Pacer {
         self.in_flight.len() <= self.most_frames() && self.bytes <= self.window + self.window / 4
     }
 
+    /// Its viewer types or points.
+    pub fn typed(&mut self, now: Duration) {
+        self.typed = Some(now);
+    }
+
+    /// The round trip that is put up with where this is the shortest.
+    fn wanted(&self, minimum: Duration) -> Duration {
+        minimum + TOLERATED + minimum / if self.typed.is_some() { PART.1 } else { PART.0 }
+    }
+
     fn most_frames(&self) -> usize {
         let (minimum, _) = self.minimum.unwrap_or_default();
-        let frames = wanted(minimum).as_micros() * 3 / 2 / ONE_FRAME.as_micros();
+        let frames = self.wanted(minimum).as_micros() * 3 / 2 / ONE_FRAME.as_micros();
         usize::try_from(frames.clamp(FRAMES.0, FRAMES.1)).unwrap_or(usize::MAX)
     }
 
@@ -122,7 +147,7 @@ impl Pacer {
         let rest = rest.min(self.window / 2);
         // A window that was full lately is what the line carries in the round trip
         // that is wanted.
-        let short = share(self.window, ONE_FRAME.div_duration_f64(wanted(minimum)));
+        let short = share(self.window, ONE_FRAME.div_duration_f64(self.wanted(minimum)));
         // What a frame itself takes is no delay of the line's.
         let short = if self.looks() { short / 2 } else { short };
         rest.min(short.max(SMALLEST_FRAME))
@@ -173,7 +198,8 @@ impl Pacer {
         let round_trip = now.saturating_sub(sent_at).saturating_sub(decode);
         self.bytes -= arrived.min(self.bytes);
         let Some(minimum) = self.shortest(round_trip, now) else { return };
-        let wanted = wanted(minimum);
+        self.typed = self.typed.filter(|typed| now.saturating_sub(*typed) < TYPING);
+        let wanted = self.wanted(minimum);
         let tolerated = wanted - minimum;
         if round_trip > wanted {
             // What went before anything was known went all at once: most of the time
@@ -181,7 +207,7 @@ impl Pacer {
             if sent_at < self.begun && round_trip <= wanted * FAR_TOO_LONG {
                 return;
             }
-            self.cut(round_trip, minimum, flying, full);
+            self.cut(round_trip, wanted, flying, full);
         } else if used && !self.looks() {
             // What a window carries is only known where it was made use of. Twice as
             // much at once where nothing waits, however large the frame was; the
@@ -194,8 +220,7 @@ impl Pacer {
     }
 
     /// A frame took longer than wanted.
-    fn cut(&mut self, round_trip: Duration, minimum: Duration, flying: usize, full: bool) {
-        let wanted = wanted(minimum);
+    fn cut(&mut self, round_trip: Duration, wanted: Duration, flying: usize, full: bool) {
         // While it is looked for the shortest, that is the window afterwards.
         let looked = self.look.as_mut().and_then(|look| look.window.as_mut());
         let window = looked.unwrap_or(&mut self.window);
@@ -247,18 +272,14 @@ impl Pacer {
         if now < *until || self.look.is_some() {
             return;
         }
+        let minimum = *minimum;
         let window = used.then_some(self.window);
-        let ends = now + window.map_or(LOOK, |_| SHORT_LOOK + wanted(*minimum));
+        let ends = now + window.map_or(LOOK, |_| SHORT_LOOK + self.wanted(minimum));
         if let Some(window) = window {
             self.window = (window / 2).max(SMALLEST_LOOK);
         }
         self.look = Some(Look { shortest: round_trip, ends, window });
     }
-}
-
-/// The round trip that is put up with where this is the shortest.
-fn wanted(minimum: Duration) -> Duration {
-    minimum + TOLERATED + minimum / 4
 }
 
 /// This part of so many bytes, none below zero and all from one on.
@@ -336,20 +357,24 @@ mod tests {
     /// all of them: how long frames take, and how much of it is made use of.
     #[test]
     fn what_is_too_much_does_not_swing() {
-        let both = Load { apart: 16, part: 100, most: usize::MAX };
-        for (what, rate, delay, line, most, least) in [
-            ("a megabit, 40 ms", 125_000, 40, Uneven::Not, 105, 95),
-            ("a megabit, 200 ms", 125_000, 200, Uneven::Not, 300, 95),
-            ("four megabits, 5 ms", 500_000, 5, Uneven::Not, 45, 95),
-            ("four megabits, 80 ms", 500_000, 80, Uneven::Not, 140, 95),
-            ("the same, uneven", 500_000, 80, Uneven::By(25), 145, 80),
-            ("the same, with losses", 500_000, 80, Uneven::Losing, 175, 85),
-            ("twenty megabits, 40 ms", 2_500_000, 40, Uneven::Not, 80, 90),
-            ("twenty megabits, 200 ms", 2_500_000, 200, Uneven::Not, 300, 90),
-            ("twenty megabits, 600 ms", 2_500_000, 600, Uneven::Not, 1_200, 80),
-            ("a hundred megabits, 80 ms, with losses", 12_500_000, 80, Uneven::Losing, 175, 85),
+        let both = Load { apart: 16, part: 100, most: usize::MAX, typing: false };
+        let typing = Load { typing: true, ..both };
+        for (what, rate, delay, line, load, most, least) in [
+            ("a megabit, 40 ms", 125_000, 40, Uneven::Not, both, 105, 95),
+            ("a megabit, 200 ms", 125_000, 200, Uneven::Not, both, 300, 95),
+            ("four megabits, 5 ms", 500_000, 5, Uneven::Not, both, 45, 95),
+            ("four megabits, 80 ms", 500_000, 80, Uneven::Not, both, 140, 95),
+            ("the same, uneven", 500_000, 80, Uneven::By(25), both, 145, 80),
+            ("the same, with losses", 500_000, 80, Uneven::Losing, both, 175, 85),
+            ("twenty megabits, 40 ms", 2_500_000, 40, Uneven::Not, both, 80, 90),
+            ("twenty megabits, 200 ms", 2_500_000, 200, Uneven::Not, both, 300, 90),
+            ("twenty megabits, 600 ms", 2_500_000, 600, Uneven::Not, both, 1_200, 80),
+            ("a hundred megabits, 80 ms, with losses", 12_500_000, 80, Uneven::Losing, both, 175, 85),
+            ("a megabit, 200 ms, somebody types", 125_000, 200, Uneven::Not, typing, 275, 95),
+            ("four megabits, 80 ms, somebody types", 500_000, 80, Uneven::Not, typing, 120, 95),
+            ("the same, uneven", 500_000, 80, Uneven::By(25), typing, 130, 55),
         ] {
-            let (late, carried) = too_much(rate, delay, line, both);
+            let (late, carried) = too_much(rate, delay, line, load);
             assert!(late <= MS * most, "{what}: {late:?}");
             let share = carried * 100 / u64::from(rate);
             assert!(share >= least, "{what}: {share} % of what it could carry");
@@ -360,7 +385,7 @@ mod tests {
     /// become ever smaller.
     #[test]
     fn a_film_alone_is_not_starved() {
-        let film = Load { apart: 33, part: 80, most: 12_000 };
+        let film = Load { apart: 33, part: 80, most: 12_000, typing: false };
         for (what, rate, delay, line) in [
             ("four megabits, 80 ms", 500_000, 80, Uneven::Not),
             ("the same, with losses", 500_000, 80, Uneven::Losing),
@@ -380,6 +405,8 @@ mod tests {
         apart: u32,
         part: usize,
         most: usize,
+        /// Without pause.
+        typing: bool,
     }
 
     /// What comes to a line's delay.
@@ -413,6 +440,9 @@ mod tests {
             while let Some((frame, sent, _)) = flying.pop_front_if(|(_, _, due)| *due <= now) {
                 took.push(now - sent);
                 pacer.acknowledged((1, 1, frame), Duration::ZERO, now);
+            }
+            if load.typing {
+                pacer.typed(now);
             }
             if now >= due && pacer.may_send() {
                 due = now + MS * load.apart;
