@@ -6,10 +6,8 @@ use std::time::Duration;
 use arbitrary::{Result, Unstructured};
 use gc_screen::codec::{Decoder, Encoder, TileKey};
 use gc_screen::streams::{Answers, Coder, Room};
-use gc_screen::video::{
-    Kind, Overlay, Quality, ScreenCoder, Sequence, VideoEncoder, VideoUse, sequence, starts_anew, told_in_order,
-};
-use gc_screen::{Canvas, Damage, Rect, Size};
+use gc_screen::video::{Overlay, ScreenCoder, Sequence, VideoEncoder, sequence, starts_anew, told_in_order};
+use gc_screen::{Canvas, Damage, Kind, Quality, Rect, Size, VideoUse};
 
 use crate::picture::{SLOTS, noise};
 

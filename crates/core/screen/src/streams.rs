@@ -14,12 +14,14 @@ mod room;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::coded::{Coded, Kind};
 use crate::damage::Damage;
 use crate::geometry::Size;
 use crate::pacing::{Pacer, SMALLEST_FRAME};
-use crate::video::{Coded, Kind, Quality};
+use crate::quality::Quality;
 
-pub use pace::{Bounds, Pace};
+pub use pace::Pace;
+use room::Waiting;
 pub use room::{Answers, Room};
 
 /// A viewer's number in its session.
@@ -34,11 +36,6 @@ const APART: usize = 2;
 /// Most bytes of a frame, as far as they can be foretold, so that none outgrows
 /// the queues on its way.
 pub const MOST_BYTES: usize = 1 << 20;
-/// An input counts as answered after so many frames: what else has changed may
-/// go with the first one, before the program has drawn.
-const ANSWERS: u8 = 2;
-/// And after this time, in which nothing came of it.
-const PATIENCE: Duration = Duration::from_millis(500);
 /// A viewer is given a fresh start at most this often.
 const REFRESH_PAUSE: Duration = Duration::from_millis(500);
 /// Most viewers over all streams.
@@ -95,23 +92,6 @@ struct Stream<C> {
     pace: Pace,
     answers: Waiting,
     coder: C,
-}
-
-/// Whether somebody waits for what an input has changed.
-#[derive(Debug, Clone, Copy, Default)]
-struct Waiting {
-    /// So many frames are taken for answers.
-    left: u8,
-    /// When it came.
-    since: Duration,
-    /// So many have gone beyond a full window since another frame went.
-    beyond: u8,
-}
-
-impl Waiting {
-    fn is_so(self, now: Duration) -> bool {
-        self.left > 0 && now.saturating_sub(self.since) < PATIENCE
-    }
 }
 
 impl<C: Coder> Stream<C> {
@@ -362,10 +342,11 @@ impl<C: Coder> Streams<C> {
     /// A viewer has typed or pointed, and that was carried out: what it is sent
     /// next goes at once.
     pub fn hurry(&mut self, viewer: ViewerId, now: Duration) {
-        let stream = self.subscribers.get(&viewer).map(|subscriber| subscriber.stream);
-        if let Some(stream) = stream.and_then(|id| self.streams.get_mut(&id)) {
+        let Some(subscriber) = self.subscribers.get_mut(&viewer) else { return };
+        subscriber.pacer.typed(now);
+        if let Some(stream) = self.streams.get_mut(&subscriber.stream) {
             stream.pace.hurry();
-            stream.answers = Waiting { left: ANSWERS, since: now, ..stream.answers };
+            stream.answers.begin(now);
         }
     }
 
@@ -475,11 +456,7 @@ impl<C: Coder> Streams<C> {
             coded,
         };
         stream.next_frame += 1;
-        let waiting = &mut stream.answers;
-        waiting.beyond = if answers == Answers::Only { waiting.beyond + 1 } else { 0 };
-        if matches!(frame.coded.kind, Kind::Tiles { .. }) {
-            waiting.left = waiting.left.saturating_sub(1);
-        }
+        stream.answers.sent(answers, frame.coded.kind);
         stream.pace.sent(frame.coded.bytes.len(), stream.quality.bounds, now);
         // What encoding takes is no part of the way.
         let now = clock();
@@ -489,20 +466,16 @@ impl<C: Coder> Streams<C> {
         Some(frame)
     }
 
-    /// Whether a stream's next frame answers an input; `None` where none may go. So
-    /// that whoever points without end sees all else too, only some go beyond a full
-    /// window before it has to have room again.
+    /// Whether a stream's next frame answers an input; `None` where none may go.
     fn answers(&self, id: StreamId, now: Duration) -> Option<Answers> {
         let all = |may: fn(&Pacer) -> bool| {
             self.subscribers.values().filter(|other| other.stream == id).all(|other| may(&other.pacer))
         };
         let waiting = self.streams.get(&id)?.answers;
-        match all(Pacer::may_send) {
-            true if waiting.is_so(now) => Some(Answers::First),
-            true => Some(Answers::No),
-            false => {
-                (waiting.is_so(now) && waiting.beyond < ANSWERS && all(Pacer::may_answer)).then_some(Answers::Only)
-            }
+        if all(Pacer::may_send) {
+            Some(if waiting.is_so(now) { Answers::First } else { Answers::No })
+        } else {
+            (waiting.may_go_beyond(now) && all(Pacer::may_answer)).then_some(Answers::Only)
         }
     }
 

@@ -7,8 +7,8 @@ use anyhow::{Context, Result, ensure};
 use gc_profile::recording::Frame;
 use gc_screen::codec::{Decoder, Encoder, TILE_BYTES, TileKey};
 use gc_screen::streams::{Coder, Room};
-use gc_screen::video::{Kind, Overlay, Quality, ScreenCoder, VideoUse};
-use gc_screen::{Canvas, Rect, Size};
+use gc_screen::video::{Overlay, ScreenCoder};
+use gc_screen::{Canvas, Kind, Quality, Rect, Size, VideoUse};
 use gc_video::{OpenH264, openh264};
 
 use super::{Codec, Outcome, timed};

@@ -12,8 +12,8 @@ use gc_protocol::messages::{AgentStatus, Handover, SessionResponse, StreamAssign
 use gc_protocol::parts;
 use gc_screen::codec::{TILE_BYTES, TileKey};
 use gc_screen::streams::{Frame, MOST_VIEWERS, Moved};
-use gc_screen::video::{Kind, ScreenCoder, screen_coders};
-use gc_screen::{Canvas, Damage, Rect, Size, Streams};
+use gc_screen::video::{ScreenCoder, screen_coders};
+use gc_screen::{Canvas, Damage, Kind, Rect, Size, Streams};
 use gc_video::{ScreenVideo, screen_video};
 
 use super::layout::Layout;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use gc_protocol::messages::{QualityPreset, QualitySettings, VideoCodec};
-use gc_screen::streams::{Bounds, MOST_VIEWERS};
-use gc_screen::video::{Quality, VideoUse};
+use gc_screen::streams::MOST_VIEWERS;
+use gc_screen::{Bounds, Quality, VideoUse};
 
 /// Pictures of a video in a second: usually, where little is wanted, and at
 /// most.

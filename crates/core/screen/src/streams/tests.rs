@@ -1,8 +1,10 @@
 //! What becomes of viewers and their streams, without a clock.
 
+use super::room::ANSWERS;
 use super::*;
 use crate::TILE;
 use crate::geometry::Rect;
+use crate::quality::Bounds;
 
 const SIZE: Size = Size::new(640, 480);
 const MS: Duration = Duration::from_millis(1);

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use super::film::{Film, Phase, Runs};
 use super::motion::{Look, Motion};
-use super::{Coded, Kind, MakeVideo, Quality, VideoEncoder, VideoUse, starts_anew};
+use super::{MakeVideo, VideoEncoder, starts_anew};
 use crate::TILE;
 use crate::codec::{Canvas, Encoded, Encoder, TILE_EDGE, TileKey};
+use crate::coded::{Coded, Kind};
 use crate::damage::Damage;
 use crate::geometry::{Rect, Size};
+use crate::quality::{Quality, VideoUse};
 use crate::streams::{Answers, Begin, Coder, MOST_BYTES, Room};
 
 /// What a tile of a photograph usually takes.

@@ -7,8 +7,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::codec::{Decoder, Encoder, TileKey};
+use crate::coded::Kind;
 use crate::damage::Damage;
 use crate::geometry::Size;
+use crate::quality::{Quality, VideoUse};
 use crate::streams::{Answers, Coder, Room};
 
 const SIZE: Size = Size::new(640, 480);
