@@ -97,6 +97,14 @@ impl Hand<'_> {
         self.run(&["key", key]).map(drop)
     }
 
+    /// Keep a key down for a while.
+    ///
+    /// # Errors
+    /// When the display refuses.
+    pub fn hold(&self, key: &str, long: Duration) -> Result<()> {
+        self.run(&["keydown", key, "sleep", &long.as_secs_f32().to_string(), "keyup", key]).map(drop)
+    }
+
     /// Type a text.
     ///
     /// # Errors

@@ -140,6 +140,35 @@ fn the_layout_changes_in_mid_session() -> Result<()> {
     Ok(())
 }
 
+/// A line that is slow for a moment makes a held key no longer: how often it is
+/// typed is what the viewer says. The person's own keys repeat afterwards.
+#[test]
+fn a_key_that_stays_down_is_typed_as_often_as_the_viewer_says() -> Result<()> {
+    let stage = Stage::open("us")?;
+    let typed = stage.server.folder().join("typed.txt");
+    let key = |what: &str, key: &str| stage.browser.run(what, json!({ "key": key })).map(drop);
+    stage.display.await_focus(300, 500)?;
+    // Twice as long as the display waits before it repeats.
+    for (repeats, line) in [(0, "K"), (3, "KKKK")] {
+        key("down", "ShiftLeft")?;
+        (0..=repeats).try_for_each(|_| key("down", "KeyK"))?;
+        std::thread::sleep(Duration::from_millis(1300));
+        key("up", "KeyK")?;
+        key("up", "ShiftLeft")?;
+        key("press", "Enter")?;
+        await_last(&typed, line)?;
+    }
+    let own = Hand(&stage.display);
+    own.hold("k", Duration::from_millis(1300))?;
+    own.key("Return")?;
+    until("what the person's own key typed", Duration::from_secs(10), || {
+        let text = std::fs::read_to_string(&typed)?;
+        let last = text.lines().last().unwrap_or_default();
+        ensure!(last.len() > 1 && last.chars().all(|typed| typed == 'k'), "typed {last:?}");
+        Ok(Some(()))
+    })
+}
+
 #[test]
 fn nothing_stays_down() -> Result<()> {
     // Left Shift, left Ctrl, the letter K, the left button.

@@ -83,7 +83,7 @@ impl HeldInput {
             Release::Key { scan_code, extended } => crate::by_scan_code(*scan_code, *extended),
             Release::Button(_) => None,
         });
-        keys.filter(|key| ["Shift", "Control", "Alt", "Meta"].iter().any(|name| key.code.starts_with(name))).collect()
+        keys.filter(|key| key.is_modifier()).collect()
     }
 
     /// Everybody is gone.

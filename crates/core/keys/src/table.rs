@@ -25,6 +25,18 @@ impl Key {
     pub const fn x11_keycode(&self) -> u8 {
         (self.evdev + 8) as u8
     }
+
+    /// Shift, Ctrl, Alt or a system key.
+    #[must_use]
+    pub fn is_modifier(&self) -> bool {
+        ["Shift", "Control", "Alt", "Meta"].iter().any(|name| self.code.starts_with(name))
+    }
+
+    /// Whether a key that stays down is pressed again and again.
+    #[must_use]
+    pub fn repeats(&self) -> bool {
+        !self.is_modifier() && !self.code.ends_with("Lock")
+    }
 }
 
 const fn key(code: &'static str, virtual_key: u16, scan_code: u16, extended: bool, evdev: u16) -> Key {
@@ -150,6 +162,15 @@ mod tests {
             let key = by_code(code).unwrap();
             let got = (key.virtual_key, key.scan_code, key.extended, key.x11_keycode());
             assert_eq!(got, (virtual_key, scan_code, extended, x11), "{code}");
+        }
+    }
+
+    #[test]
+    fn what_is_held_with_others_does_not_repeat() {
+        let not: Vec<&str> = KEYS.iter().filter(|key| !key.repeats()).map(|key| key.code).collect();
+        assert_eq!(not.len(), 11, "{not:?}");
+        for code in ["KeyA", "Space", "Enter", "ArrowLeft", "Backspace", "Delete", "F5", "Numpad0"] {
+            assert!(!not.contains(&code), "{code}");
         }
     }
 }

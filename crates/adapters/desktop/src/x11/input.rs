@@ -1,6 +1,6 @@
 //! Input by XTEST.
 
-use gc_keys::{Button, KeyCap, Release, by_code, by_scan_code};
+use gc_keys::{Button, Key, KeyCap, Release, by_code, by_scan_code};
 use gc_session::agent::Injection;
 use x11rb::connection::Connection;
 use x11rb::protocol::xproto::{
@@ -12,6 +12,7 @@ use x11rb::wrapper::ConnectionExt as _;
 use x11rb::{CURRENT_TIME, NONE};
 
 use super::keyboard::Keyboard;
+use super::repeat::Repeat;
 use super::{answered, connect, failed};
 use crate::{DesktopError, DisplayInfo, Input};
 
@@ -22,6 +23,7 @@ pub(super) struct X11Input {
     connection: RustConnection,
     root: Window,
     keyboard: Keyboard,
+    repeat: Repeat,
     /// What the keys type has not been told yet.
     untold: bool,
     /// What the next key's letters mean.
@@ -38,7 +40,8 @@ impl X11Input {
         let root = root.ok_or_else(|| DesktopError::None("The display has no screen.".into()))?;
         connection.xtest_get_version(2, 2).map_err(failed(what))?.reply().map_err(answered(what))?;
         let keyboard = Keyboard::open(&connection)?;
-        Ok(Self { connection, root, keyboard, untold: true, caps_lock: None, wheel: (0, 0) })
+        let repeat = Repeat::open(&connection)?;
+        Ok(Self { connection, root, keyboard, repeat, untold: true, caps_lock: None, wheel: (0, 0) })
     }
 
     fn fake(&self, kind: u8, detail: u8) -> Result<(), DesktopError> {
@@ -48,6 +51,24 @@ impl X11Input {
 
     fn key(&self, keycode: u8, down: bool) -> Result<(), DesktopError> {
         self.fake(if down { KEY_PRESS_EVENT } else { KEY_RELEASE_EVENT }, keycode)
+    }
+
+    /// A key goes down, or is said to repeat where it is down already.
+    fn press(&mut self, key: &Key) -> Result<(), DesktopError> {
+        let keycode = key.x11_keycode();
+        if !self.repeat.press(&self.connection, keycode)? {
+            return self.key(keycode, true);
+        }
+        if key.repeats() {
+            self.key(keycode, false)?;
+            self.key(keycode, true)?;
+        }
+        Ok(())
+    }
+
+    fn release(&mut self, key: &Key) -> Result<(), DesktopError> {
+        self.key(key.x11_keycode(), false)?;
+        self.repeat.release(&self.connection, key.x11_keycode())
     }
 
     fn button(&self, number: u8, down: bool) -> Result<(), DesktopError> {
@@ -128,7 +149,7 @@ impl Input for X11Input {
             Injection::Move { display, x, y } => self.move_to(*display, *x, *y, displays)?,
             Injection::Button(button, down) => self.button(number(*button), *down)?,
             Injection::Wheel { x, y } => self.turn(*x, *y)?,
-            Injection::Key(key, false) => self.key(key.x11_keycode(), false)?,
+            Injection::Key(key, false) => self.release(key)?,
             Injection::CapsLock(on) => self.caps_lock = Some(*on),
             Injection::Key(key, true) => {
                 // As the viewer's Caps Lock says, and then the person's again.
@@ -138,7 +159,7 @@ impl Input for X11Input {
                     None => false,
                 };
                 self.turn_caps_lock(turn)?;
-                self.key(key.x11_keycode(), true)?;
+                self.press(key)?;
                 self.turn_caps_lock(turn)?;
                 if key.code == "CapsLock" {
                     self.keyboard.turned();
@@ -153,7 +174,7 @@ impl Input for X11Input {
             Injection::Release(Release::Button(button)) => self.button(number(*button), false)?,
             Injection::Release(Release::Key { scan_code, extended }) => {
                 if let Some(key) = by_scan_code(*scan_code, *extended) {
-                    self.key(key.x11_keycode(), false)?;
+                    self.release(key)?;
                 }
             }
         }

@@ -16,7 +16,7 @@ use super::{answered, failed};
 use crate::DesktopError;
 
 /// `XkbUseCoreKbd`: whichever keyboard is in use.
-const CORE: xkb::DeviceSpec = 0x100;
+pub(super) const CORE: xkb::DeviceSpec = 0x100;
 
 /// How to type one character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

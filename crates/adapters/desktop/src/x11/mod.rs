@@ -5,6 +5,7 @@ mod form;
 mod input;
 mod keyboard;
 mod paint;
+mod repeat;
 mod screen;
 mod shm;
 mod silent;

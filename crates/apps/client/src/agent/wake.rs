@@ -67,7 +67,9 @@ impl Waker {
 
     /// What follows is a new sleep: the next wake counts again.
     pub(super) fn taken(&self) {
-        self.awake.store(false, Ordering::Release);
+        // What is looked at from now on is looked at after this: a mark that was left
+        // with a wake that was none is seen.
+        self.awake.swap(false, Ordering::AcqRel);
     }
 
     /// A viewer's input was carried out: pictures from now on answer it.
