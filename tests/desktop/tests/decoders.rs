@@ -51,6 +51,21 @@ fn happen(canvas: &mut Canvas, damage: &mut Damage, chance: &mut Chance) {
     canvas.absorb(rect, &bytes, damage);
 }
 
+/// Text all over the screen that was never there.
+fn new_text(canvas: &mut Canvas, damage: &mut Damage, chance: &mut Chance) {
+    let size = canvas.size();
+    let mut pixel = 0_u32;
+    let bytes: Vec<u8> = (0..size.width * size.height)
+        .flat_map(|at| {
+            if at % 3 == 0 {
+                pixel = if chance.next(3) == 0 { 0x20_2020 } else { 0xf0_f0f0 };
+            }
+            pixel.to_le_bytes()
+        })
+        .collect();
+    canvas.absorb(size.rect(), &bytes, damage);
+}
+
 /// What became of a frame, as both sides say it.
 fn outcome(taken: bool, picture: &Canvas) -> String {
     let size = picture.size();
@@ -65,26 +80,39 @@ fn native_and_web_assembly_agree_on_every_bit() -> Result<()> {
     let node = std::env::var_os("GC_NODE").map_or_else(|| PathBuf::from("node"), PathBuf::from);
     let mut chance = Chance(7);
     // Sizes, and then each frame with its length.
-    let (mut told, mut expected, mut refused) = (Vec::new(), Vec::new(), 0);
+    let (mut told, mut expected, mut refused, mut quick) = (Vec::new(), Vec::new(), 0, false);
     for size in [Size::new(640, 480), Size::new(333, 215), Size::new(31, 1), Size::new(1, 97)] {
         let mut canvas = Canvas::new(size);
         let mut encoder = Encoder::new(size, SLOTS, TileKey::new(&[3; 32]));
+        // One that never codes drawn pixels quickly.
+        let mut saving = encoder.clone();
+        saving.save_bytes(true);
         let mut decoder = Decoder::new(size, SLOTS).context("too large")?;
         told.extend([size.width, size.height, u32::try_from(SLOTS)?].map(u32::to_le_bytes).concat());
         told.extend(FRAMES.to_le_bytes());
         for frame in 0..FRAMES {
             let mut damage = Damage::new(size);
+            // In the middle third it keeps coming.
+            let keeps_coming = frame / (FRAMES / 3) == 1;
+            if keeps_coming {
+                new_text(&mut canvas, &mut damage, &mut chance);
+            }
             for _ in 0..=chance.next(3) {
                 happen(&mut canvas, &mut damage, &mut chance);
             }
             if chance.next(20) == 0 {
                 encoder.forget();
+                saving.forget();
             }
-            let room = if chance.next(3) == 0 { 1_000 } else { usize::MAX };
+            let room = if !keeps_coming && chance.next(3) == 0 { 1_000 } else { usize::MAX };
             let mut bytes = Vec::new();
             if let Some(encoded) = encoder.encode(&canvas, &damage, room) {
                 encoder.settle(&canvas);
                 bytes = encoded.bytes;
+            }
+            if let Some(encoded) = saving.encode(&canvas, &damage, room) {
+                saving.settle(&canvas);
+                quick |= keeps_coming && encoded.bytes != bytes;
             }
             // In the last third each is damaged, or comes twice.
             if frame > FRAMES * 2 / 3 && !bytes.is_empty() {
@@ -99,6 +127,7 @@ fn native_and_web_assembly_agree_on_every_bit() -> Result<()> {
         }
     }
     ensure!(refused > 0, "no frame was refused: damage is not tried");
+    ensure!(quick, "no frame is coded quickly");
     let mut file = tempfile::NamedTempFile::new()?;
     file.write_all(&told)?;
     let run = Command::new(node)
