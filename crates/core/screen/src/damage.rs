@@ -83,6 +83,13 @@ impl Damage {
         column < self.columns && self.tiles.get(row as usize * self.columns as usize + column as usize) == Some(&true)
     }
 
+    /// Which tiles of this row are marked; none of one that there is not.
+    #[must_use]
+    pub fn row(&self, row: usize) -> &[bool] {
+        let columns = self.columns as usize;
+        self.tiles.get(row * columns..(row + 1) * columns).unwrap_or_default()
+    }
+
     /// How many tiles are marked.
     #[must_use]
     pub fn count(&self) -> usize {

@@ -18,17 +18,13 @@ const SHARE: usize = 4;
 const FIRST: usize = 40;
 const BOUNDS: (usize, usize) = (15, 400);
 
-/// No photographs in this frame.
-pub(super) fn defer_photos(grid: &mut Grid, deferred: &mut Damage) {
-    for index in 0..grid.tiles.len() {
-        if grid.tiles.get(index).is_some_and(|tile| tile.mode == Mode::Photo) {
-            defer_tile(grid, index, deferred);
-        }
-    }
+/// No photographs in this frame, which these are.
+pub(super) fn defer_photos(grid: &mut Grid, photos: &[usize], deferred: &mut Damage) {
+    photos.iter().for_each(|index| defer_tile(grid, *index, deferred));
 }
 
 fn defer_tile(grid: &mut Grid, index: usize, deferred: &mut Damage) {
-    if let Some(tile) = grid.tiles.get_mut(index) {
+    if let Some(tile) = grid.numbered_mut(index) {
         *tile = Tile::default();
     }
     let (x, y) = (index % grid.columns * TILE, index / grid.columns * TILE);
@@ -75,7 +71,7 @@ impl Costs {
     }
 
     fn count(&mut self, grid: &Grid, now: &Canvas) {
-        self.changes.resize(grid.tiles.len(), 0);
+        self.changes.resize(grid.count(), 0);
         for (column, row) in grid.places().filter(|(column, row)| grid.tile(*column, *row).mode == Mode::Drawn) {
             let changes = (row * TILE..(row + 1) * TILE).map(|y| {
                 let line = now.line(column * TILE, y, TILE);
@@ -91,13 +87,13 @@ impl Costs {
     /// is no photograph goes first: it is read, and costs little.
     pub(super) fn defer(&mut self, grid: &mut Grid, now: &Canvas, room: usize, deferred: &mut Damage) {
         self.changes.clear();
-        let most: usize = grid.tiles.iter().map(|tile| self.of(usize::MAX, tile)).sum();
+        let most: usize = grid.tiles().map(|(_, tile)| self.of(usize::MAX, tile)).sum();
         if most <= room {
             return;
         }
         self.count(grid, now);
         let mut totals = [0; 2];
-        for (index, tile) in grid.tiles.iter().enumerate() {
+        for (index, tile) in grid.tiles() {
             totals[usize::from(tile.mode == Mode::Photo)] += self.of(index, tile);
         }
         let [others, photos] = totals;
@@ -114,10 +110,10 @@ impl Costs {
     /// then, where so much was, and so much may be.
     fn defer_some(&mut self, grid: &mut Grid, photos: bool, of: (usize, usize), deferred: &mut Damage) -> usize {
         let (mut used, room) = of;
-        let count = grid.tiles.len();
+        let count = grid.count();
         let (turn, mut next) = (self.turns[usize::from(photos)], None);
         for index in (turn..count).chain(0..turn.min(count)) {
-            let Some(tile) = grid.tiles.get(index).filter(|tile| (tile.mode == Mode::Photo) == photos) else {
+            let Some(tile) = grid.numbered(index).filter(|tile| (tile.mode == Mode::Photo) == photos) else {
                 continue;
             };
             let cost = self.of(index, tile);
@@ -138,13 +134,13 @@ impl Costs {
     /// A frame of this grid took so many bytes.
     pub(super) fn learn(&mut self, grid: &Grid, bytes: usize) {
         // What is rare in a photograph stands among all else: no telling whose it is.
-        if grid.tiles.iter().any(|tile| tile.mode == Mode::Photo) {
+        if grid.tiles().any(|(_, tile)| tile.mode == Mode::Photo) {
             return;
         }
         if self.changes.is_empty() {
             return;
         }
-        let drawn = grid.tiles.iter().enumerate().filter(|(_, tile)| tile.mode == Mode::Drawn);
+        let drawn = grid.tiles().filter(|(_, tile)| tile.mode == Mode::Drawn);
         let changes: usize = drawn.map(|(index, tile)| self.changes_of(index, tile)).sum();
         if let Some(now) = (bytes * 100).checked_div(changes) {
             // What is larger counts at once, what is smaller by and by.
@@ -155,7 +151,7 @@ impl Costs {
     /// The same for photographs.
     pub(super) fn learn_photos(&mut self, grid: &Grid, bytes: usize) {
         let (mut photos, mut others) = (0, 0);
-        for (index, tile) in grid.tiles.iter().enumerate() {
+        for (index, tile) in grid.tiles() {
             match tile.mode {
                 Mode::Photo => photos += 1,
                 _ => others += self.of(index, tile),

@@ -65,7 +65,7 @@ impl Decoder {
             frames: Frames::new(slots),
             models: Models::new(),
             tiles: Tiles::new(slots),
-            lacking: vec![false; grid.tiles.len()],
+            lacking: vec![false; grid.count()],
             grid,
             unchanged: true,
             slots,
@@ -119,8 +119,9 @@ impl Decoder {
         if residuals.is_damaged() {
             return Err(FrameError::Damaged);
         }
-        for (lacking, tile) in self.lacking.iter_mut().zip(&self.grid.tiles) {
-            *lacking = tile.mode != Mode::Same;
+        self.lacking.fill(false);
+        for (index, _) in self.grid.tiles().filter(|(_, tile)| tile.mode != Mode::Same) {
+            self.lacking[index] = true;
         }
         self.newest ^= 1;
         Ok(())

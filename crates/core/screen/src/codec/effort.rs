@@ -46,8 +46,8 @@ impl Effort {
     /// Whether what is drawn of a frame is coded quickly. So many tiles of it
     /// differ from what was shown, and there is so much room for it.
     pub(super) fn is_quick(&mut self, grid: &Grid, differ: usize, room: usize) -> bool {
-        let drawn = grid.tiles.iter().filter(|tile| tile.mode == Mode::Drawn);
-        let pixels = drawn.map(|tile| tile.drawn() as usize * PART * PART).sum();
+        let drawn = grid.tiles().filter(|(_, tile)| tile.mode == Mode::Drawn);
+        let pixels = drawn.map(|(_, tile)| tile.drawn() as usize * PART * PART).sum();
         self.is_often_dear(pixels, differ, room)
     }
 

@@ -66,7 +66,8 @@ pub struct Encoder {
     named: [Vec<Name>; 2],
     search: Search,
     grid: Grid,
-    /// How many pixels of each block of the earlier picture live on elsewhere.
+    /// How many pixels of each block of the earlier picture live on elsewhere; empty
+    /// where nothing has moved.
     surviving: Vec<u16>,
     waiting: Waiting,
     dirty: Vec<bool>,
@@ -94,10 +95,10 @@ impl Encoder {
             frames: Frames::new(slots),
             models: Models::new(),
             names: Names::new(slots),
-            named: std::array::from_fn(|_| vec![0; grid.tiles.len()]),
+            named: std::array::from_fn(|_| vec![0; grid.count()]),
             search: Search::new(),
-            surviving: vec![0; grid.tiles.len() * BLOCKS],
-            dirty: vec![false; grid.tiles.len()],
+            surviving: Vec::new(),
+            dirty: vec![false; grid.count()],
             grid,
             waiting: Waiting::default(),
             photos: Vec::new(),
@@ -160,11 +161,11 @@ impl Encoder {
         self.find_origins(now, dirty);
         texture::classify(&mut self.grid, now);
         self.photos.clear();
-        let found = self.grid.tiles.iter().enumerate().filter(|(_, tile)| tile.mode == Mode::Photo);
+        let found = self.grid.tiles().filter(|(_, tile)| tile.mode == Mode::Photo);
         self.photos.extend(found.map(|(at, _)| at));
         if !photos {
-            costs::defer_photos(&mut self.grid, &mut deferred);
-            if self.grid.tiles.iter().all(|tile| tile.mode == Mode::Same) {
+            costs::defer_photos(&mut self.grid, &self.photos, &mut deferred);
+            if self.grid.tiles().all(|(_, tile)| tile.mode == Mode::Same) {
                 return None;
             }
         }
@@ -191,7 +192,7 @@ impl Encoder {
         }
         self.costs.learn_photos(&self.grid, bytes.len());
         self.partly = partly;
-        let tiles = self.grid.tiles.iter().filter(|tile| tile.mode != Mode::Same).count();
+        let tiles = self.grid.tiles().filter(|(_, tile)| tile.mode != Mode::Same).count();
         self.brought = (self.brought.0 / 2 + tiles, self.brought.1 / 2 + bytes.len());
         self.left.clone_from(&deferred);
         Some(Encoded { bytes, deferred })
@@ -254,12 +255,13 @@ impl Encoder {
         let mut count = 0;
         let (mut runs, mut spare) = (Runs::new(), Runs::new());
         for row in 0..self.grid.rows {
-            let is_damaged = |column: &usize| damage.contains((column / PER) as u32, (row / PER) as u32);
-            runs.clear();
-            (0..self.grid.columns).filter(is_damaged).for_each(|column| compare::extend(&mut runs, column));
-            if runs.is_empty() {
+            let marks = damage.row(row / PER);
+            if !marks.contains(&true) {
                 continue;
             }
+            let is_damaged = |column: &usize| marks.get(column / PER) == Some(&true);
+            runs.clear();
+            (0..self.grid.columns).filter(is_damaged).for_each(|column| compare::extend(&mut runs, column));
             compare::retain_same(&mut runs, &mut spare, now, &self.shown, row, 0);
             let mut clean = runs.iter().copied().peekable();
             for column in (0..self.grid.columns).filter(is_damaged) {
@@ -270,7 +272,7 @@ impl Encoder {
                 let index = row * self.grid.columns + column;
                 self.dirty[index] = true;
                 self.named[1][index] = 0;
-                if let Some(tile) = self.grid.tiles.get_mut(index) {
+                if let Some(tile) = self.grid.numbered_mut(index) {
                     tile.mode = Mode::Drawn;
                 }
                 count += 1;
@@ -430,8 +432,11 @@ impl Encoder {
     }
 
     fn drop_unused_vectors(&mut self) {
+        if self.grid.vectors.len() == 1 {
+            return;
+        }
         let mut used = vec![false; self.grid.vectors.len()];
-        for tile in &self.grid.tiles {
+        for (_, tile) in self.grid.tiles() {
             match tile.mode {
                 Mode::Moved => used[usize::from(tile.vector)] = true,
                 Mode::Drawn => tile.vectors.iter().for_each(|vector| used[usize::from(*vector)] = true),
@@ -447,7 +452,7 @@ impl Encoder {
             }
         }
         self.grid.vectors = kept;
-        for tile in &mut self.grid.tiles {
+        for tile in self.grid.tiles_mut() {
             match tile.mode {
                 Mode::Moved => tile.vector = numbers[usize::from(tile.vector)],
                 Mode::Drawn => tile.vectors.iter_mut().for_each(|vector| *vector = numbers[usize::from(*vector)]),
@@ -495,10 +500,11 @@ impl Encoder {
     }
 
     fn count_survivors(&mut self) {
-        self.surviving.fill(0);
+        self.surviving.clear();
         if self.grid.vectors.len() == 1 {
             return;
         }
+        self.surviving.resize(self.grid.count() * BLOCKS, 0);
         let (bounds, width) = (self.grid.bounds(), self.grid.columns * 2);
         for (column, row) in self.grid.places() {
             let tile = self.grid.tile(column, row);

@@ -95,8 +95,9 @@ pub(super) struct Part {
 pub(super) struct Grid {
     pub(super) columns: usize,
     pub(super) rows: usize,
+    /// Where tiles may differ: all others are as they were.
     pub(super) part: Part,
-    pub(super) tiles: Vec<Tile>,
+    tiles: Vec<Tile>,
     /// The first stands for no motion.
     pub(super) vectors: Vec<Vector>,
 }
@@ -114,9 +115,41 @@ impl Grid {
         }
     }
 
+    /// Nothing differs.
     pub(super) fn clear(&mut self) {
-        self.tiles.fill(Tile::default());
+        self.tiles_mut().for_each(|tile| *tile = Tile::default());
         self.vectors.truncate(1);
+    }
+
+    /// How many tiles there are, of the part or not.
+    pub(super) fn count(&self) -> usize {
+        self.tiles.len()
+    }
+
+    /// The tiles of the part with their numbers.
+    pub(super) fn tiles(&self) -> impl Iterator<Item = (usize, &Tile)> {
+        let (part, columns) = (self.part, self.columns.max(1));
+        let rows = self.tiles.chunks(columns).enumerate().take(part.bottom).skip(part.top);
+        rows.flat_map(move |(row, tiles)| {
+            let tiles = tiles.iter().enumerate().take(part.right).skip(part.left);
+            tiles.map(move |(column, tile)| (row * columns + column, tile))
+        })
+    }
+
+    pub(super) fn tiles_mut(&mut self) -> impl Iterator<Item = &mut Tile> {
+        let (part, columns) = (self.part, self.columns);
+        let rows = self.tiles.chunks_mut(columns.max(1)).take(part.bottom).skip(part.top);
+        rows.flat_map(move |row| row.iter_mut().take(part.right).skip(part.left))
+    }
+
+    /// The tile of this number.
+    pub(super) fn numbered(&self, number: usize) -> Option<&Tile> {
+        self.tiles.get(number)
+    }
+
+    /// The same to be changed; only tiles of the part are.
+    pub(super) fn numbered_mut(&mut self, number: usize) -> Option<&mut Tile> {
+        self.tiles.get_mut(number)
     }
 
     /// Width and height in pixels, whole tiles.

@@ -47,7 +47,7 @@ impl Models {
         grid: &mut Grid,
         is_quick: bool,
     ) {
-        let drawn = grid.tiles.iter().filter(|tile| tile.mode == Mode::Drawn).count();
+        let drawn = grid.tiles().filter(|(_, tile)| tile.mode == Mode::Drawn).count();
         let is_quick = drawn > 0 && coder.bit(&mut self.is_quick, is_quick);
         if drawn > MANY && !is_quick {
             self.drawn.warm();
