@@ -45,6 +45,7 @@ struct Outcome {
 pub fn run(folder: &Path, file: Option<&Path>) -> Result<()> {
     let recordings = recordings(folder)?;
     ensure!(!recordings.is_empty(), "{} holds no recordings CLASS.bgra", folder.display());
+    use_memory();
     let (mut rows, mut verdicts) = (Vec::new(), Vec::new());
     println!(
         "{:<26} {:<16} {:>12} {:>10} {:>8} {:>8} {:>8} {:>8} {:>4} {:>7}",
@@ -90,6 +91,15 @@ pub fn run(folder: &Path, file: Option<&Path>) -> Result<()> {
         writeln!(file, "{}", Value::Array(rows))?;
     }
     Ok(())
+}
+
+/// Have as much memory as any row takes, once: on a virtual machine, what was never
+/// used before is given at the first use, which took 11 µs a page where that was
+/// measured, and the row that comes first would pay for it.
+fn use_memory() {
+    let mut memory = vec![0_u8; 1 << 30];
+    memory.iter_mut().step_by(4096).for_each(|byte| *byte = 1);
+    std::hint::black_box(&memory);
 }
 
 fn shown(row: &Value, key: &str) -> String {
