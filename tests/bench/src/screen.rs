@@ -155,7 +155,17 @@ fn beside(path: &Path, ours: &[Cost], plain: &[Cost]) -> Value {
     })
 }
 
-fn in_process(name: &str, path: &Path) -> Result<(Value, Vec<Cost>)> {
+/// What a picture that changed took.
+struct Took {
+    /// Its number, from 1.
+    frame: usize,
+    outcome: Outcome,
+    /// Finding what has changed.
+    compare: Duration,
+}
+
+/// Every picture of a recording that changed, and how many there are.
+fn code(name: &str, path: &Path) -> Result<(Vec<Took>, usize)> {
     let mut recording = Recording::open(path)?;
     let size = recording.size();
     let mut codec: Box<dyn Codec> = match name {
@@ -164,29 +174,39 @@ fn in_process(name: &str, path: &Path) -> Result<(Value, Vec<Cost>)> {
         "zstd -1, long distance" => Box::new(zstd_rows::LongDistance::new()?),
         _ => Box::new(zstd_rows::Rectangles::new()?),
     };
-    let (mut first, mut total, mut frames, mut bad) = (0, 0, 0_usize, 0_usize);
-    let (mut encode, mut decode, mut compare) = (Vec::new(), Vec::new(), Vec::new());
-    let mut errors = Vec::new();
-    let mut costs = Vec::new();
+    let (mut took, mut frames) = (Vec::new(), 0);
     while recording.read()? {
-        let (frame, compared) = timed(|| recording.absorb());
+        let (frame, compare) = timed(|| recording.absorb());
         frames += 1;
         if frame.damage.is_empty() {
             continue;
         }
         let outcome = codec.frame(&frame).with_context(|| format!("{name}, frame {frames} of {}", path.display()))?;
-        bad += usize::from(outcome.is_bad);
-        errors.extend(outcome.video.map(|(_, error)| error));
-        if frames == 1 {
-            first = outcome.bytes;
-            continue;
-        }
-        total += outcome.bytes;
-        costs.push((outcome.bytes, outcome.encode));
-        encode.push(outcome.encode);
-        decode.push(outcome.decode);
-        compare.push(compared);
+        took.push(Took { frame: frames, outcome, compare });
     }
+    Ok((took, frames))
+}
+
+/// All of it twice: what a machine does beside a picture is not done at the same one
+/// again, so of each the lesser time counts.
+fn in_process(name: &str, path: &Path) -> Result<(Value, Vec<Cost>)> {
+    let ((mut took, frames), (again, _)) = (code(name, path)?, code(name, path)?);
+    ensure!(took.len() == again.len(), "{name}: another run of {} is another one", path.display());
+    for (took, again) in took.iter_mut().zip(&again) {
+        took.outcome.encode = took.outcome.encode.min(again.outcome.encode);
+        took.outcome.decode = took.outcome.decode.min(again.outcome.decode);
+        took.outcome.is_bad |= again.outcome.is_bad;
+        took.compare = took.compare.min(again.compare);
+    }
+    let bad = took.iter().filter(|took| took.outcome.is_bad).count();
+    let errors: Vec<f64> = took.iter().filter_map(|took| took.outcome.video.map(|(_, error)| error)).collect();
+    let later: Vec<&Took> = took.iter().filter(|took| took.frame > 1).collect();
+    let first: usize = took.iter().filter(|took| took.frame == 1).map(|took| took.outcome.bytes).sum();
+    let costs: Vec<Cost> = later.iter().map(|took| (took.outcome.bytes, took.outcome.encode)).collect();
+    let total: usize = costs.iter().map(|cost| cost.0).sum();
+    let mut encode: Vec<Duration> = costs.iter().map(|cost| cost.1).collect();
+    let mut decode: Vec<Duration> = later.iter().map(|took| took.outcome.decode).collect();
+    let mut compare: Vec<Duration> = later.iter().map(|took| took.compare).collect();
     // Of what is video, not of the whole picture, which is exact elsewhere.
     let error = errors.iter().sum::<f64>() / errors.len().max(1) as f64;
     let luma = (error > 0.0).then(|| (10.0 * (255.0 * 255.0 / error).log10() * 100.0).round() / 100.0);

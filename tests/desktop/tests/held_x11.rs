@@ -8,6 +8,8 @@ use anyhow::{Context, Result, ensure};
 use gc_desktop_tests::{Agent, Browser, Child, Display, Hand, Picture, Server, Wire, in_time, until};
 use serde_json::json;
 use x11rb::connection::Connection;
+use x11rb::protocol::xinput::{ConnectionExt as _, Device, DeviceType};
+use x11rb::protocol::xkb::{BoolCtrl, ConnectionExt as _};
 use x11rb::protocol::xproto::{ConnectionExt, KeyButMask};
 
 /// Left Shift, left Ctrl, the letter K.
@@ -60,6 +62,23 @@ impl Stage {
         Ok((keys, connection.query_pointer(root)?.reply()?.mask))
     }
 
+    /// Whether a key that stays down repeats by itself: of each keyboard, the person's
+    /// among them.
+    fn repeats(&self) -> Result<Vec<bool>> {
+        let (connection, _) = x11rb::connect(Some(self.display.name()))?;
+        connection.xinput_xi_query_version(2, 2)?.reply()?;
+        connection.xkb_use_extension(1, 0)?.reply()?;
+        let devices = connection.xinput_xi_query_device(Device::ALL)?.reply()?.infos;
+        let is_keyboard = |kind| matches!(kind, DeviceType::MASTER_KEYBOARD | DeviceType::SLAVE_KEYBOARD);
+        let keyboards = devices.iter().filter(|device| is_keyboard(device.type_));
+        keyboards
+            .map(|keyboard| {
+                let controls = connection.xkb_get_controls(keyboard.deviceid)?.reply()?;
+                Ok(u32::from(controls.enabled_controls) & u32::from(BoolCtrl::REPEAT_KEYS) != 0)
+            })
+            .collect()
+    }
+
     /// Hold keys and the left button in the browser.
     fn hold(&self) -> Result<()> {
         self.browser.run("canvas_move", json!({ "x": 900, "y": 300 }))?;
@@ -71,7 +90,9 @@ impl Stage {
             let (keys, mask) = self.down()?;
             ensure!(keys == KEYS && mask.contains(KeyButMask::BUTTON1), "down are {keys:?} and {mask:?}");
             Ok(Some(()))
-        })
+        })?;
+        ensure!(!self.repeats()?.contains(&true), "what is held repeats by itself");
+        Ok(())
     }
 
     /// Nothing is down, and nothing comes down again.
@@ -80,6 +101,8 @@ impl Stage {
         in_time("nothing being down", SOON, || {
             let now = self.down()?;
             ensure!(now == (Vec::new(), KeyButMask::default()), "down are {now:?}");
+            let repeats = self.repeats()?;
+            ensure!(repeats.len() > 2 && !repeats.contains(&false), "the person's keys do not repeat: {repeats:?}");
             Ok(Some(()))
         })?;
         println!("up after {:?}", begun.elapsed());

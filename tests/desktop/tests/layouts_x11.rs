@@ -158,6 +158,7 @@ fn a_key_that_stays_down_is_typed_as_often_as_the_viewer_says() -> Result<()> {
         key("press", "Enter")?;
         await_last(&typed, line)?;
     }
+    await_down(&stage.display, &[], KeyButMask::default())?;
     let own = Hand(&stage.display);
     own.hold("k", Duration::from_millis(1300))?;
     own.key("Return")?;

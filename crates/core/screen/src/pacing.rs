@@ -462,6 +462,27 @@ mod tests {
     }
 
     #[test]
+    fn typing_is_over_after_a_while() {
+        let mut pacer = Pacer { minimum: Some((MS * 80, MS * 60_000)), ..Pacer::default() };
+        let wanted = |pacer: &Pacer| pacer.wanted(MS * 80);
+        assert_eq!(wanted(&pacer), MS * 112);
+        for number in 0..3 {
+            // Again, before it is over.
+            let now = TYPING * number / 2;
+            pacer.typed(now);
+            pacer.sent((1, 1, number), 100, now);
+            pacer.acknowledged((1, 1, number), Duration::ZERO, now + MS * 85);
+            assert_eq!(wanted(&pacer), MS * 102);
+        }
+        pacer.sent((1, 1, 9), 100, TYPING * 2 - MS * 86);
+        pacer.acknowledged((1, 1, 9), Duration::ZERO, TYPING * 2 - MS);
+        assert_eq!(wanted(&pacer), MS * 102);
+        pacer.sent((1, 1, 10), 100, TYPING * 2);
+        pacer.acknowledged((1, 1, 10), Duration::ZERO, TYPING * 2 + MS * 85);
+        assert_eq!(wanted(&pacer), MS * 112);
+    }
+
+    #[test]
     fn light_load_says_nothing_of_what_the_line_carries() {
         // A megabit and 200 ms; after a minute of little the screen is full of news.
         let (rate, delay) = (125_000, MS * 200);
@@ -590,6 +611,8 @@ mod tests {
                         pacer.sent((1, 1, next), bytes, now);
                         next += 1;
                     }
+                } else if bytes % 8 == 0 {
+                    pacer.typed(now);
                 } else {
                     pacer.acknowledged((1, 1, number), Duration::ZERO, now);
                 }

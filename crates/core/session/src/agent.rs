@@ -168,7 +168,7 @@ impl AgentSession {
                 let what = Release::Key { scan_code: event.scan_code, extended: event.is_extended };
                 let pass = self.hold(viewer, what, event.down);
                 // What the viewer's Caps Lock says is what its letters mean.
-                let locks = event.down && !event.repeat && key.code != "CapsLock";
+                let locks = event.down && key.code != "CapsLock";
                 let lock = locks.then_some(Injection::CapsLock(event.modifiers & CAPS_LOCK != 0));
                 let press = Injection::Key(key, event.down);
                 Ok(if pass { lock.into_iter().chain([press]).collect() } else { Vec::new() })

@@ -174,7 +174,8 @@ impl Input for X11Input {
             Injection::Release(Release::Button(button)) => self.button(number(*button), false)?,
             Injection::Release(Release::Key { scan_code, extended }) => {
                 if let Some(key) = by_scan_code(*scan_code, *extended) {
-                    self.release(key)?;
+                    self.key(key.x11_keycode(), false)?;
+                    self.repeat.let_go(&self.connection, key.x11_keycode())?;
                 }
             }
         }
@@ -193,6 +194,7 @@ impl Input for X11Input {
 impl Drop for X11Input {
     fn drop(&mut self) {
         self.keyboard.restore(&self.connection);
+        let _: Result<(), _> = self.repeat.end(&self.connection);
         // The connection closes next, and what the display did not take until
         // then may be lost with it. Errors: the display is gone.
         let _: Result<(), _> = self.connection.sync();

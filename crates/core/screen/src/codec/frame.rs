@@ -119,6 +119,7 @@ impl Grid {
     pub(super) fn clear(&mut self) {
         self.tiles_mut().for_each(|tile| *tile = Tile::default());
         self.vectors.truncate(1);
+        debug_assert!(self.tiles.iter().all(|tile| *tile == Tile::default()), "a tile beyond the part");
     }
 
     /// How many tiles there are, of the part or not.
