@@ -203,6 +203,8 @@ async fn the_database_goes_and_comes_back() -> Result<()> {
     let viewer = server.viewer(&session, "control").await?;
     await_body!(agent, ViewerJoined)?;
     let token = server.admin.mint(&session, "control").await?;
+    // Rights are looked up once more when somebody has come in; after that they are in.
+    viewer.say(&mut agent, "here").await?;
 
     database.kill()?;
     let begun = std::time::Instant::now();

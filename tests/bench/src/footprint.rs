@@ -6,6 +6,7 @@ use anyhow::Result;
 use gc_desktop_tests::{Browser, Server};
 use serde_json::json;
 
+use crate::chromium::{OPEN, log_in};
 use crate::figures::Rows;
 use crate::process::{Usage, family_usage, usage};
 use crate::scene::Motion;
@@ -47,18 +48,6 @@ pub fn run(part: Duration, rows: &mut Rows) -> Result<()> {
 
 /// What is looked at, and its name.
 type Look<'a> = (&'a str, &'a dyn Fn() -> Result<Usage>);
-
-/// What opens a session in the list of them.
-const OPEN: &str = "td.actions a.button";
-
-/// Log in by the page, where a session is live.
-fn log_in(browser: &Browser, server: &Server) -> Result<()> {
-    browser.run("goto", json!({ "url": format!("{}/login", server.url) }))?;
-    browser.run("fill", json!({ "label": "User name", "text": server.admin.username }))?;
-    browser.run("fill", json!({ "label": "Password", "text": server.admin.password }))?;
-    browser.run("click_button", json!({ "name": "Log in" }))?;
-    browser.run("wait_selector", json!({ "selector": OPEN })).map(drop)
-}
 
 /// What the pages' own processes have used: the browser's others are not ours.
 fn tab_usage(driver: u32) -> Usage {

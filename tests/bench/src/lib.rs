@@ -3,6 +3,7 @@
 //! and TLS, without a window.
 
 pub mod arrival;
+pub mod chromium;
 pub mod figures;
 pub mod floor;
 pub mod footprint;

@@ -11,10 +11,10 @@ use gc_bench::latency::Plan;
 use gc_bench::network::{Extent, Kind};
 use gc_bench::scene::Motion;
 use gc_bench::watcher::Doing;
-use gc_bench::{arrival, floor, footprint, latency, network, record, rfb, scene, screen, slow, watcher};
+use gc_bench::{arrival, chromium, floor, footprint, latency, network, record, rfb, scene, screen, slow, watcher};
 
 const USAGE: &str =
-    "usage: bench screen | latency [--samples N] | network [--all | --line MBIT/S,MS,LOSS%] [--seconds N] \
+    "usage: bench screen | latency [--samples N] | chromium [--samples N] | network [--all | --line MBIT/S,MS,LOSS%] [--seconds N] \
                      | slow [film] [--seconds N] | arrival | footprint [--seconds N]   [--json FILE]
        bench record [FOLDER [CLASS...]]";
 /// Names a folder of recordings that were given.
@@ -48,6 +48,7 @@ fn main() -> Result<()> {
     let mut rows = Rows::into(file.as_deref())?;
     let measured = match words.as_slice() {
         ["latency"] => latency::run(plan, &mut rows),
+        ["chromium"] => chromium::run(samples.unwrap_or(chromium::KEYS), &mut rows),
         ["footprint"] => footprint::run(part(footprint::PART), &mut rows),
         ["network"] => network::run(Extent::Few, part(network::PART), &mut rows),
         ["network", "--line", line] => {
