@@ -34,6 +34,7 @@ const LETS: &str = "--disable-features=LocalNetworkAccessChecks,LocalNetworkAcce
 const LISTEN: &str = r#"(() => {
   globalThis.heard = [];
   new BroadcastChannel("bench").onmessage = ({ data }) => { if (data !== null) globalThis.heard.push(data); };
+  return true;
 })()"#;
 
 /// One key a second.
