@@ -349,4 +349,14 @@ mod tests {
             assert_eq!(session.input(1, &body), Err(InputRefusal::Malformed));
         }
     }
+
+    #[test]
+    fn a_repeat_means_what_caps_lock_says_too() {
+        let mut session = session(Access::Control, AccessMode::AccessControl);
+        for repeat in [false, true] {
+            let press = KeyEvent { scan_code: 30, down: true, repeat, modifiers: CAPS_LOCK, ..Default::default() };
+            let injected = session.input(1, &press.into()).unwrap();
+            assert_eq!(injected.first(), Some(&Injection::CapsLock(true)), "{repeat}");
+        }
+    }
 }

@@ -56,14 +56,12 @@ impl X11Input {
     /// A key goes down, or is said to repeat where it is down already.
     fn press(&mut self, key: &Key) -> Result<(), DesktopError> {
         let keycode = key.x11_keycode();
-        if !self.repeat.press(&self.connection, keycode)? {
-            return self.key(keycode, true);
-        }
-        if key.repeats() {
+        if self.repeat.press(&self.connection, keycode)? && key.repeats() {
             self.key(keycode, false)?;
-            self.key(keycode, true)?;
         }
-        Ok(())
+        // Of what is down the display takes no second press; of what somebody else let go
+        // meanwhile it does.
+        self.key(keycode, true)
     }
 
     fn release(&mut self, key: &Key) -> Result<(), DesktopError> {
