@@ -1,7 +1,6 @@
 //! The floor: what the X server alone takes from a key to a picture, by the
 //! agent's own input and capture.
 
-use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -19,12 +18,7 @@ use crate::scene::PROBE;
 /// # Errors
 /// When the display does not answer.
 pub fn measure(plan: Plan) -> Result<Samples> {
-    let (woken, wakes) = sync_channel(1);
-    // One wake that waits is enough.
-    let wake = Box::new(move || {
-        let _: Result<(), _> = woken.try_send(());
-    });
-    let Desktop { mut screen, mut input } = gc_desktop::open(wake)?;
+    let Desktop { mut screen, mut input, .. } = gc_desktop::open()?;
     let displays = screen.displays()?;
     let display = displays.first().cloned().context("no display")?;
     let key = by_code("KeyA").context("no such key")?;
@@ -44,7 +38,8 @@ pub fn measure(plan: Plan) -> Result<Samples> {
         input.inject(&Injection::Key(key, true), &displays)?;
         input.inject(&Injection::Key(key, false), &displays)?;
         loop {
-            wakes.recv_timeout(Duration::from_secs(5)).context("nothing changes at a key press")?;
+            let left = Duration::from_secs(5).checked_sub(begun.elapsed()).context("nothing changes at a key press")?;
+            screen.sleep(Some(left));
             let Changed::Boxes(boxes) = screen.changed(&displays)? else { continue };
             if boxes.is_empty() {
                 continue;

@@ -13,9 +13,14 @@ mod error;
 mod rotation;
 #[cfg(windows)]
 mod windows;
+#[cfg(windows)]
+use windows as system;
 #[cfg(target_os = "linux")]
 mod x11;
+#[cfg(target_os = "linux")]
+use x11 as system;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use gc_keys::KeyCap;
@@ -70,8 +75,27 @@ pub struct CursorImage {
 /// What pixels are lent to: their bytes, and the bytes from row to row.
 pub type Take<'a> = &'a mut dyn FnMut(&[u8], usize);
 
+/// Wakes the thread that sleeps at a screen. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct Bell(Arc<system::Bell>);
+
+impl Bell {
+    /// Wake it, or let its next sleep be none. Never waits.
+    pub fn ring(&self) {
+        self.0.ring();
+    }
+}
+
 /// Sees the desktop. Owned by one thread.
 pub trait Screen: Send {
+    /// Sleep until something may have changed, the desktop's bell is rung, or so much
+    /// time has passed. Whether something may have changed; may wake for nothing.
+    fn sleep(&mut self, within: Option<Duration>) -> bool;
+
+    /// Whether [`Self::sleep`] ends with all that input changes, so that nobody has to
+    /// look because of an input.
+    fn tells_all(&self) -> bool;
+
     /// The displays now.
     ///
     /// # Errors
@@ -265,6 +289,8 @@ pub struct Desktop {
     pub screen: Box<dyn Screen>,
     /// The input.
     pub input: Box<dyn Input>,
+    /// Wakes whoever sleeps at the screen.
+    pub bell: Bell,
 }
 
 impl std::fmt::Debug for Desktop {
@@ -273,31 +299,21 @@ impl std::fmt::Debug for Desktop {
     }
 }
 
-/// Open the desktop of this session. `wake` is called, on a thread of its own,
-/// when something may have changed.
+/// Open the desktop of this session.
 ///
 /// # Errors
 /// When there is none that can be seen, in words for the technician.
-pub fn open(wake: Box<dyn Fn() + Send + Sync>) -> Result<Desktop, DesktopError> {
-    #[cfg(target_os = "linux")]
-    return x11::open(wake);
-    #[cfg(windows)]
-    return windows::open(wake);
+pub fn open() -> Result<Desktop, DesktopError> {
+    system::open()
 }
 
 /// A way to talk to the person; where there is none, nobody answers.
 pub fn prompt() -> Box<dyn Prompt> {
-    #[cfg(target_os = "linux")]
-    return x11::prompt();
-    #[cfg(windows)]
-    return windows::prompt();
+    system::prompt()
 }
 
 /// The machine's name and system, as the technician reads them.
 #[must_use]
 pub fn machine() -> (String, String) {
-    #[cfg(target_os = "linux")]
-    return x11::machine();
-    #[cfg(windows)]
-    return windows::machine();
+    system::machine()
 }

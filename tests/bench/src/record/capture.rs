@@ -15,7 +15,7 @@ use gc_desktop::Desktop;
 /// # Errors
 /// When the display cannot be seen, or the file not be written.
 pub fn run(path: &Path, frames: u32, pace: u32) -> Result<()> {
-    let Desktop { mut screen, .. } = gc_desktop::open(Box::new(|| {}))?;
+    let Desktop { mut screen, .. } = gc_desktop::open()?;
     let display = screen.displays()?.first().cloned().context("no display")?;
     let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
     let (mut pixels, mut before) = (Vec::new(), Vec::new());

@@ -1,6 +1,7 @@
 //! Windows: capture by desktop duplication or GDI, input by `SendInput`, native
 //! dialogs.
 
+mod bell;
 mod cursor;
 mod dialog;
 mod dxgi;
@@ -18,12 +19,15 @@ use windows::Win32::System::Registry::{HKEY_LOCAL_MACHINE, RRF_RT_REG_SZ, RegGet
 use windows::core::w;
 
 use crate::{Desktop, DesktopError, Prompt};
+pub(crate) use bell::Bell;
 
 /// Desktop duplication wakes where it works. GDI reports no changes: with it the
 /// screen is looked at as often as [`crate::Screen::poll_period`] says.
-pub(crate) fn open(wake: Box<dyn Fn() + Send + Sync>) -> Result<Desktop, DesktopError> {
-    let screen = screen::WindowsScreen::new(Arc::from(wake))?;
-    Ok(Desktop { screen: Box::new(screen), input: Box::new(input::SendInput::default()) })
+pub(crate) fn open() -> Result<Desktop, DesktopError> {
+    let bell = Arc::new(Bell::default());
+    let screen = screen::WindowsScreen::new(bell.clone())?;
+    let input = Box::new(input::SendInput::default());
+    Ok(Desktop { screen: Box::new(screen), input, bell: crate::Bell(bell) })
 }
 
 pub(crate) fn prompt() -> Box<dyn Prompt> {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gc_screen::{Rect, Size};
@@ -13,6 +14,7 @@ use windows::Win32::System::StationsAndDesktops::{
 };
 use windows::core::BOOL;
 
+use super::bell::Bell;
 use super::cursor::Cursor;
 use super::dxgi::Watch;
 use super::gdi::Gdi;
@@ -27,7 +29,9 @@ const PRIMARY: u32 = 1;
 pub(super) struct WindowsScreen {
     gdi: Gdi,
     cursor: Cursor,
-    wake: Arc<dyn Fn() + Send + Sync>,
+    bell: Arc<Bell>,
+    /// Something has said that it changed.
+    stirred: Arc<AtomicBool>,
     /// What was listed last.
     displays: Vec<DisplayInfo>,
     /// The displays that somebody watches.
@@ -35,9 +39,18 @@ pub(super) struct WindowsScreen {
 }
 
 impl WindowsScreen {
-    pub(super) fn new(wake: Arc<dyn Fn() + Send + Sync>) -> Result<Self, DesktopError> {
+    pub(super) fn new(bell: Arc<Bell>) -> Result<Self, DesktopError> {
         let (cursor, displays, watches) = (Cursor::default(), Vec::new(), BTreeMap::new());
-        Ok(Self { gdi: Gdi::new()?, cursor, wake, displays, watches })
+        Ok(Self { gdi: Gdi::new()?, cursor, bell, stirred: Arc::default(), displays, watches })
+    }
+
+    /// For a thread that watches: whoever sleeps has to look.
+    fn wake(&self) -> Arc<dyn Fn() + Send + Sync> {
+        let (bell, stirred) = (self.bell.clone(), self.stirred.clone());
+        Arc::new(move || {
+            stirred.store(true, Ordering::Release);
+            bell.ring();
+        })
     }
 }
 
@@ -82,6 +95,16 @@ fn list() -> Result<Vec<DisplayInfo>, DesktopError> {
 }
 
 impl Screen for WindowsScreen {
+    fn sleep(&mut self, within: Option<Duration>) -> bool {
+        self.bell.sleep(within);
+        self.stirred.swap(false, Ordering::AcqRel)
+    }
+
+    /// Of the pointer nothing is told, and GDI tells nothing at all.
+    fn tells_all(&self) -> bool {
+        false
+    }
+
     fn displays(&mut self) -> Result<Vec<DisplayInfo>, DesktopError> {
         let displays = list()?;
         if displays != self.displays {
@@ -97,8 +120,9 @@ impl Screen for WindowsScreen {
         self.watches.retain(|id, _| watched.iter().any(|display| display.id == *id));
         let mut boxes = Vec::new();
         let mut reports = false;
+        let wake = self.wake();
         for display in watched {
-            let begin = || Watch::begin(display.clone(), self.wake.clone());
+            let begin = || Watch::begin(display.clone(), wake.clone());
             let watch = self.watches.entry(display.id).or_insert_with(begin);
             let parts = watch.changed();
             reports |= parts.is_some();

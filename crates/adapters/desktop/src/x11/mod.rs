@@ -1,6 +1,8 @@
 //! X11: capture by damage and shared memory, input by XTEST, dialogs of ours.
 
+mod bell;
 mod dialog;
+mod events;
 mod form;
 mod input;
 mod keyboard;
@@ -13,12 +15,12 @@ mod silent;
 use std::sync::Arc;
 
 use x11rb::connection::{Connection as _, RequestConnection as _};
-use x11rb::protocol::Event;
 use x11rb::protocol::randr::ConnectionExt as _;
 use x11rb::protocol::xproto::Window;
 use x11rb::rust_connection::RustConnection;
 
 use crate::{Desktop, DesktopError, Prompt};
+pub(crate) use bell::Bell;
 
 fn connect() -> Result<(RustConnection, usize), DesktopError> {
     if std::env::var_os("DISPLAY").is_none() {
@@ -64,36 +66,16 @@ fn answered(what: &str) -> impl Fn(x11rb::errors::ReplyError) -> DesktopError + 
     }
 }
 
-/// Open screen, its events and input, each with a connection of its own so that
-/// none waits for another.
-pub(crate) fn open(wake: Box<dyn Fn() + Send + Sync>) -> Result<Desktop, DesktopError> {
+/// Open screen and input, each with a connection of its own so that neither waits
+/// for the other.
+pub(crate) fn open() -> Result<Desktop, DesktopError> {
     let (connection, number) = connect()?;
     let root = connection.setup().roots.get(number).map(|screen| screen.root);
     refuse_wayland(&connection, root.ok_or_else(|| DesktopError::None("The display has no screen.".into()))?)?;
-    let events = Arc::new(connect()?.0);
-    let screen = screen::X11Screen::new(connection, events.clone(), number)?;
-    let marks = screen.marks();
-    std::thread::Builder::new()
-        .name("x11-events".into())
-        .spawn(move || {
-            use x11rb::connection::Connection;
-            // Ends when the screen rings its bell, or the connection does.
-            while let Ok(event) = events.wait_for_event() {
-                match event {
-                    Event::RandrScreenChangeNotify(_) | Event::RandrNotify(_) => marks.layout(),
-                    Event::XfixesCursorNotify(_) => marks.cursor(),
-                    Event::ClientMessage(_) => break,
-                    Event::DamageNotify(_) => marks.damage(),
-                    Event::XinputRawMotion(_) => marks.motion(),
-                    _ => continue,
-                }
-                wake();
-            }
-            wake();
-        })
-        .map_err(|error| DesktopError::Refused(format!("no thread for the display's events: {error}")))?;
+    let bell = Arc::new(Bell::new()?);
+    let screen = screen::X11Screen::new(connection, bell.clone(), number)?;
     let input = input::X11Input::new()?;
-    Ok(Desktop { screen: Box::new(screen), input: Box::new(input) })
+    Ok(Desktop { screen: Box::new(screen), input: Box::new(input), bell: crate::Bell(bell) })
 }
 
 pub(crate) fn prompt() -> Box<dyn Prompt> {

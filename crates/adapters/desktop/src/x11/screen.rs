@@ -1,90 +1,54 @@
 //! The screen by XDamage, XShm, XFixes and RandR.
 
+use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use gc_screen::{Rect, Size};
+use gc_screen::{Rect, Size, TILE};
 use x11rb::connection::{Connection, RequestConnection};
+use x11rb::cookie::Cookie;
 use x11rb::protocol::damage::{self, ConnectionExt as _};
 use x11rb::protocol::randr::{self, ConnectionExt as _};
 use x11rb::protocol::shm::{self, ConnectionExt as _};
 use x11rb::protocol::xfixes::{self, ConnectionExt as _};
 use x11rb::protocol::xinput::{self, ConnectionExt as _};
-use x11rb::protocol::xproto::{
-    AtomEnum, ClientMessageEvent, ConnectionExt as _, CreateWindowAux, EventMask, ImageFormat, ImageOrder, Window,
-    WindowClass,
-};
+use x11rb::protocol::xproto::{AtomEnum, ConnectionExt as _, ImageFormat, ImageOrder, Window};
 use x11rb::rust_connection::RustConnection;
-use x11rb::{COPY_FROM_PARENT, NONE};
+use x11rb::NONE;
 
+use super::bell::Bell;
+use super::events::{Area, Heard};
 use super::shm::Segment;
 use super::{answered, failed};
 use crate::{Changed, CursorImage, DesktopError, DisplayInfo, Screen, Take};
 
-/// What the event thread has seen.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Marks {
-    layout: Arc<AtomicBool>,
-    cursor: Arc<AtomicBool>,
-    motion: Arc<AtomicBool>,
-    damage: Arc<AtomicBool>,
-}
-
-impl Marks {
-    pub(super) fn layout(&self) {
-        self.layout.store(true, Ordering::Release);
-    }
-
-    pub(super) fn cursor(&self) {
-        self.cursor.store(true, Ordering::Release);
-    }
-
-    pub(super) fn motion(&self) {
-        self.motion.store(true, Ordering::Release);
-    }
-
-    pub(super) fn damage(&self) {
-        self.damage.store(true, Ordering::Release);
-    }
-}
+/// Pixels that are asked for together with what changed, before it is known what
+/// exactly did: more would cost more than the way there and back that it saves.
+const AHEAD: usize = 256 << 10;
+const UNREADABLE: &str = "the screen cannot be read";
 
 #[derive(Debug)]
 pub(super) struct X11Screen {
-    /// For questions: whoever asks reads the answer, and no other thread hands
-    /// it over.
     connection: RustConnection,
-    /// What events are asked for on. Only the thread that waits for them reads it.
-    events: Arc<RustConnection>,
+    bell: Arc<Bell>,
     root: Window,
     damage: u32,
     region: u32,
     segment: Option<Segment>,
-    marks: Marks,
+    heard: Heard,
+    /// The connection broke, in these words: nothing more is heard.
+    gone: Option<String>,
     /// Whether the display tells when the pointer moves.
     hears_motion: bool,
     displays: Option<Vec<DisplayInfo>>,
-    /// Never shown: a message to it wakes the thread that waits for events.
-    bell: Window,
-}
-
-impl Drop for X11Screen {
-    fn drop(&mut self) {
-        let message = ClientMessageEvent::new(32, self.bell, AtomEnum::INTEGER, [0; 5]);
-        // Where the display is gone, so is the thread.
-        if let Ok(cookie) = self.events.send_event(false, self.bell, EventMask::NO_EVENT, message) {
-            cookie.ignore_error();
-        }
-        let _: Result<(), _> = self.events.flush();
-    }
+    /// What the segment shows, where that was asked for together with what changed.
+    ahead: Option<(u32, Rect)>,
+    /// Whether what changed was grabbed the last time: else it is not, now either.
+    grabbed: bool,
 }
 
 impl X11Screen {
-    pub(super) fn new(
-        connection: RustConnection,
-        events: Arc<RustConnection>,
-        number: usize,
-    ) -> Result<Self, DesktopError> {
+    pub(super) fn new(connection: RustConnection, bell: Arc<Bell>, number: usize) -> Result<Self, DesktopError> {
         let setup = connection.setup();
         let screen = setup.roots.get(number).ok_or_else(|| DesktopError::None("The display has no screen.".into()))?;
         let root = screen.root;
@@ -99,35 +63,77 @@ impl X11Screen {
             let known = connection.extension_information(extension).map_err(failed(what))?;
             known.ok_or_else(|| DesktopError::None(format!("The display lacks the {extension} extension.")))?;
         }
+        // A client has to say which versions it speaks before anything else.
         connection.damage_query_version(1, 1).map_err(failed(what))?.reply().map_err(answered(what))?;
         connection.xfixes_query_version(5, 0).map_err(failed(what))?.reply().map_err(answered(what))?;
         connection.randr_query_version(1, 5).map_err(failed(what))?.reply().map_err(answered(what))?;
-        let id = |on: &RustConnection| on.generate_id().map_err(|error| DesktopError::Refused(error.to_string()));
-        let region = id(&connection)?;
+        let id = || connection.generate_id().map_err(|error| DesktopError::Refused(error.to_string()));
+        let (region, damage) = (id()?, id()?);
         connection.xfixes_create_region(region, &[]).map_err(failed(what))?;
-        let (damage, bell) = (id(&events)?, id(&events)?);
-        let window = CreateWindowAux::new();
-        events
-            .create_window(0, bell, root, 0, 0, 1, 1, 0, WindowClass::INPUT_ONLY, COPY_FROM_PARENT, &window)
-            .map_err(failed(what))?;
-        // A client has to say which versions it speaks before anything else.
-        events.damage_query_version(1, 1).map_err(failed(what))?.reply().map_err(answered(what))?;
-        events.xfixes_query_version(5, 0).map_err(failed(what))?.reply().map_err(answered(what))?;
-        events.randr_query_version(1, 5).map_err(failed(what))?.reply().map_err(answered(what))?;
-        let create = events.damage_create(damage, root, damage::ReportLevel::NON_EMPTY);
+        // Each report says in which box all damage is by then.
+        let create = connection.damage_create(damage, root, damage::ReportLevel::BOUNDING_BOX);
         create.map_err(failed(what))?.check().map_err(answered(what))?;
-        events.xfixes_select_cursor_input(root, xfixes::CursorNotifyMask::DISPLAY_CURSOR).map_err(failed(what))?;
+        connection.xfixes_select_cursor_input(root, xfixes::CursorNotifyMask::DISPLAY_CURSOR).map_err(failed(what))?;
         let mask = randr::NotifyMask::SCREEN_CHANGE | randr::NotifyMask::CRTC_CHANGE;
-        events.randr_select_input(root, mask).map_err(failed(what))?;
-        let hears_motion = hear_motion(&events, root)?;
-        events.flush().map_err(failed(what))?;
-        let marks = Marks::default();
-        marks.cursor();
-        Ok(Self { connection, events, root, damage, region, segment: None, marks, hears_motion, displays: None, bell })
+        connection.randr_select_input(root, mask).map_err(failed(what))?;
+        let hears_motion = hear_motion(&connection, root)?;
+        connection.flush().map_err(failed(what))?;
+        let heard = Heard { cursor: true, ..Default::default() };
+        let (segment, gone, displays, ahead) = (None, None, None, None);
+        Ok(Self {
+            connection,
+            bell,
+            root,
+            damage,
+            region,
+            segment,
+            heard,
+            gone,
+            hears_motion,
+            displays,
+            ahead,
+            grabbed: false,
+        })
     }
 
-    pub(super) fn marks(&self) -> Marks {
-        self.marks.clone()
+    /// Take in what the display has said.
+    fn listen(&mut self) -> bool {
+        if self.gone.is_some() {
+            return false;
+        }
+        self.heard.listen(&self.connection).unwrap_or_else(|error| {
+            self.gone = Some(error.to_string());
+            true
+        })
+    }
+
+    /// What to ask for together with what changed, all in this area: where it is
+    /// little and on one display. Whatever is grabbed comes in whole tiles.
+    fn look_ahead(&mut self, area: Area, watched: &[DisplayInfo]) -> Option<(DisplayInfo, Rect)> {
+        // Nobody grabbed what changed the last time: nor will they now.
+        if !std::mem::take(&mut self.grabbed) {
+            return None;
+        }
+        let (display, part) = watched.iter().find_map(|display| Some((display, tiles(area, display)?)))?;
+        let length = part.area() * 4;
+        if length > AHEAD {
+            return None;
+        }
+        self.make_room(length);
+        Some((display.clone(), part))
+    }
+
+    /// Ask that a part of a display is written into the segment, where there is one.
+    fn ask_for(
+        &self,
+        display: &DisplayInfo,
+        part: Rect,
+    ) -> Result<Option<Cookie<'_, RustConnection, shm::GetImageReply>>, DesktopError> {
+        let Some(segment) = &self.segment else { return Ok(None) };
+        let (x, y, width, height) = place(display, part)?;
+        let format = ImageFormat::Z_PIXMAP.into();
+        let asked = self.connection.shm_get_image(self.root, x, y, width, height, !0, format, segment.id(), 0);
+        asked.map(Some).map_err(failed(UNREADABLE))
     }
 
     /// Shared memory of at least so many bytes, where there is any.
@@ -172,9 +178,54 @@ fn hear_motion(connection: &RustConnection, root: Window) -> Result<bool, Deskto
     Ok(true)
 }
 
+/// Where a part of a display is on the desktop, as the protocol says it.
+fn place(display: &DisplayInfo, part: Rect) -> Result<(i16, i16, u16, u16), DesktopError> {
+    let edge = |origin: i32, offset: u32| i16::try_from(i64::from(origin) + i64::from(offset));
+    match (edge(display.x, part.x), edge(display.y, part.y), part.width.try_into(), part.height.try_into()) {
+        (Ok(x), Ok(y), Ok(width), Ok(height)) => Ok((x, y, width, height)),
+        _ => Err(DesktopError::Stale),
+    }
+}
+
+/// The whole tiles of a display that hold this area; `None` where it reaches beyond
+/// the display.
+fn tiles(area: Area, display: &DisplayInfo) -> Option<Rect> {
+    let from = |edge: i32, origin: i32| u32::try_from(i64::from(edge) - i64::from(origin)).ok();
+    let (left, top) = (from(area.left, display.x)?, from(area.top, display.y)?);
+    let (right, bottom) = (from(area.right, display.x)?, from(area.bottom, display.y)?);
+    let Size { width, height } = display.size;
+    if left >= right || top >= bottom || right > width || bottom > height {
+        return None;
+    }
+    let (x, y) = (left / TILE * TILE, top / TILE * TILE);
+    let (right, bottom) = (right.next_multiple_of(TILE).min(width), bottom.next_multiple_of(TILE).min(height));
+    Some(Rect::new(x, y, right - x, bottom - y))
+}
+
 impl Screen for X11Screen {
+    fn sleep(&mut self, within: Option<Duration>) -> bool {
+        let until = within.map(|within| Instant::now() + within);
+        loop {
+            let stirred = self.listen();
+            if self.bell.heard() || stirred {
+                return stirred;
+            }
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return false;
+            }
+            // One that is gone would wake for ever.
+            let display = self.gone.is_none().then(|| self.connection.stream().as_fd());
+            self.bell.sleep(display, left);
+        }
+    }
+
+    fn tells_all(&self) -> bool {
+        self.hears_motion
+    }
+
     fn displays(&mut self) -> Result<Vec<DisplayInfo>, DesktopError> {
-        if self.marks.layout.swap(false, Ordering::AcqRel) {
+        if std::mem::take(&mut self.heard.layout) {
             self.displays = None;
         }
         if let Some(displays) = &self.displays {
@@ -211,60 +262,66 @@ impl Screen for X11Screen {
         Ok(displays)
     }
 
-    fn changed(&mut self, _: &[DisplayInfo]) -> Result<Changed, DesktopError> {
-        // The display says once that something has changed, until it is asked
-        // what: without that word there is nothing to ask.
-        if !self.marks.damage.swap(false, Ordering::AcqRel) {
-            return Ok(Changed::Boxes(Vec::new()));
-        }
+    fn changed(&mut self, watched: &[DisplayInfo]) -> Result<Changed, DesktopError> {
         let what = "the display does not say what changed";
-        // What every client is told, asked for or not (another keyboard), would pile
-        // up here.
-        while let Ok(Some(_)) = self.connection.poll_for_event() {}
-        self.connection.damage_subtract(self.damage, NONE, self.region).map_err(failed(what))?;
+        if let Some(gone) = &self.gone {
+            return Err(DesktopError::Refused(format!("{what}: {gone}")));
+        }
+        self.ahead = None;
+        // Without a word of the display there is nothing to ask.
+        let Some(area) = self.heard.damage.take() else { return Ok(Changed::Boxes(Vec::new())) };
+        let ahead = self.look_ahead(area, watched);
+        let asked = self.connection.damage_subtract(self.damage, NONE, self.region).map_err(failed(what))?;
+        let asked = asked.sequence_number();
         let region = self.connection.xfixes_fetch_region(self.region).map_err(failed(what))?;
+        let pixels = match &ahead {
+            Some((display, part)) => self.ask_for(display, *part)?,
+            None => None,
+        };
         let region = region.reply().map_err(answered(what))?;
+        // Where that fails it is asked for by itself once more.
+        let written = pixels.is_some_and(|pixels| pixels.reply().is_ok());
+        self.ahead = ahead.filter(|_| written).map(|(display, part)| (display.id, part));
+        self.heard.asked = asked;
         let boxes = region.rectangles.iter();
         Ok(Changed::Boxes(boxes.map(|r| (r.x.into(), r.y.into(), r.width.into(), r.height.into())).collect()))
     }
 
     fn grab(&mut self, display: &DisplayInfo, part: Rect, take: Take<'_>) -> Result<(), DesktopError> {
-        let what = "the screen cannot be read";
-        let length = part.area() * 4;
-        let edge = |origin: i32, offset: u32| i16::try_from(i64::from(origin) + i64::from(offset));
-        let (Ok(x), Ok(y)) = (edge(display.x, part.x), edge(display.y, part.y)) else {
-            return Err(DesktopError::Stale);
-        };
-        let (Ok(width), Ok(height)) = (u16::try_from(part.width), u16::try_from(part.height)) else {
-            return Err(DesktopError::Stale);
-        };
-        let stride = part.width as usize * 4;
+        self.grabbed = true;
+        if let (Some((of, shown)), Some(segment)) = (self.ahead, &self.segment)
+            && of == display.id
+            && shown.holds(part)
+        {
+            let width = shown.width as usize;
+            let first = (part.y - shown.y) as usize * width + (part.x - shown.x) as usize;
+            take(segment.bytes().get(first * 4..shown.area() * 4).ok_or(DesktopError::Stale)?, width * 4);
+            return Ok(());
+        }
+        // The segment shows something else from now on.
+        self.ahead = None;
+        let (length, stride) = (part.area() * 4, part.width as usize * 4);
         self.make_room(length);
-        let (connection, root) = (&self.connection, self.root);
-        if let Some(segment) = &self.segment {
-            let format = ImageFormat::Z_PIXMAP.into();
-            connection
-                .shm_get_image(root, x, y, width, height, !0, format, segment.id(), 0)
-                .map_err(failed(what))?
-                .reply()
-                .map_err(answered(what))?;
+        if let (Some(asked), Some(segment)) = (self.ask_for(display, part)?, &self.segment) {
+            asked.reply().map_err(answered(UNREADABLE))?;
             take(segment.bytes().get(..length).ok_or(DesktopError::Stale)?, stride);
         } else {
-            let image = connection.get_image(ImageFormat::Z_PIXMAP, root, x, y, width, height, !0);
-            let image = image.map_err(failed(what))?.reply().map_err(answered(what))?;
+            let (x, y, width, height) = place(display, part)?;
+            let image = self.connection.get_image(ImageFormat::Z_PIXMAP, self.root, x, y, width, height, !0);
+            let image = image.map_err(failed(UNREADABLE))?.reply().map_err(answered(UNREADABLE))?;
             take(image.data.get(..length).ok_or(DesktopError::Stale)?, stride);
         }
         Ok(())
     }
 
     fn pointer_stirred(&self) -> bool {
-        !self.hears_motion || self.marks.motion.load(Ordering::Acquire) || self.marks.cursor.load(Ordering::Acquire)
+        !self.hears_motion || self.heard.motion || self.heard.cursor
     }
 
     fn cursor(&mut self) -> Result<(Option<CursorImage>, (i32, i32)), DesktopError> {
         let what = "the pointer cannot be read";
-        self.marks.motion.store(false, Ordering::Release);
-        if !self.marks.cursor.swap(false, Ordering::AcqRel) {
+        self.heard.motion = false;
+        if !std::mem::take(&mut self.heard.cursor) {
             let at = self.connection.query_pointer(self.root).map_err(failed(what))?.reply().map_err(answered(what))?;
             return Ok((None, (at.root_x.into(), at.root_y.into())));
         }

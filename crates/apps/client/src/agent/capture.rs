@@ -2,7 +2,7 @@
 //! the newest picture to whoever may have one.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -135,23 +135,14 @@ struct Thread {
 impl Thread {
     fn run(&mut self, works: &Receiver<Work>) {
         loop {
-            let first = match self.timeout() {
-                Some(timeout) => match works.recv_timeout(timeout) {
-                    Ok(work) => Some(work),
-                    Err(RecvTimeoutError::Timeout) => None,
-                    Err(RecvTimeoutError::Disconnected) => return,
-                },
-                None => match works.recv() {
-                    Ok(work) => Some(work),
-                    Err(_) => return,
-                },
-            };
-            for work in first.into_iter().chain(works.try_iter().take(WAITING)) {
+            let stirred = self.screen.sleep(self.timeout());
+            if self.waker.was_stirred() || stirred {
+                self.active = self.now();
+                self.look_soon(self.active);
+            }
+            for work in works.try_iter().take(WAITING) {
                 self.take(work);
             }
-            // Only now: a wake before this is answered by what follows, and one
-            // after it wakes again.
-            self.waker.taken();
             if self.ended {
                 return;
             }
@@ -183,10 +174,6 @@ impl Thread {
     fn take(&mut self, work: Work) {
         let now = self.now();
         match work {
-            Work::Wake => {
-                self.active = now;
-                self.look_soon(now);
-            }
             Work::Status => self.tell_status(),
             Work::End => self.ended = true,
             Work::Switch { viewer, display } => self.switch(viewer, display, now),

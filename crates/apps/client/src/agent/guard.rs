@@ -1,10 +1,12 @@
 //! What is held comes up even where this program is killed or frozen: a second
 //! process of it knows what is held, and lets go when it hears nothing more.
 
-use std::io::{BufRead, BufReader, Write};
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
 use std::process::{Child, Command, ExitCode, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gc_desktop::Desktop;
@@ -12,11 +14,14 @@ use gc_keys::{Button, Release};
 use gc_protocol::limits;
 use gc_session::agent::Injection;
 
+#[cfg(unix)]
+use unix::{Ear, Line};
+#[cfg(windows)]
+use windows::{Ear, Line};
+
 /// The argument that makes a process of this program a guard.
 pub(crate) const ARGUMENT: &str = "guard";
-/// Lines that may wait for the guard; a guard that takes none is given up.
-const WAITING: usize = 1024;
-/// How often it hears that all is well.
+/// How often it hears that all is well, while something is held.
 const BEAT: Duration = Duration::from_secs(1);
 /// How long it has for its own end.
 const CLOSE_WITHIN: Duration = Duration::from_millis(500);
@@ -29,117 +34,120 @@ const BUTTONS: [(Button, &str); 5] = [
     (Button::Forward, "forward"),
 ];
 
-/// The line to the guard.
+/// What a guard hears.
+enum News {
+    /// These lines; none where nothing was said for a while.
+    Lines(Vec<String>),
+    /// These, and there will be no more.
+    End(Vec<String>),
+}
+
+/// The guard, as the thread that presses and lets go has it.
 pub(super) struct Guard {
-    lines: Option<SyncSender<String>>,
-    thread: Option<JoinHandle<()>>,
+    child: Option<Child>,
+    line: Option<Line>,
+    held: Vec<Release>,
+    said: Instant,
 }
 
 impl Guard {
     /// Start one. Without it everything works but this.
     pub(super) fn start() -> Self {
-        let (lines, waiting) = sync_channel(WAITING);
-        let started = spawn()
-            .and_then(|child| std::thread::Builder::new().name("guard".into()).spawn(move || report(child, &waiting)));
-        match started {
-            Ok(thread) => Self { lines: Some(lines), thread: Some(thread) },
-            Err(error) => {
-                tracing::warn!(%error, "nothing lets go of what is held if this program is killed");
-                Self { lines: None, thread: None }
-            }
+        let (mut child, mut line) = (None, None);
+        match spawn() {
+            Ok((started, to)) => (child, line) = (Some(started), Some(to)),
+            Err(error) => tracing::warn!(%error, "nothing lets go of what is held if this program is killed"),
         }
+        Self { child, line, held: Vec::new(), said: Instant::now() }
     }
 
     /// To be told before something goes down, and after it came up. Never waits.
     pub(super) fn note(&mut self, what: Release, down: bool) {
-        let Some(lines) = &self.lines else { return };
-        if lines.try_send(line(what, down)).is_err() {
-            tracing::warn!("the guard takes nothing in; going on without it");
-            self.lines = None;
+        note(&mut self.held, (what, down));
+        self.say(&line(what, down));
+    }
+
+    /// Say that all is well, where that is due; how long until it is again. `None`
+    /// while nothing is held.
+    pub(super) fn tend(&mut self) -> Option<Duration> {
+        if self.held.is_empty() || self.line.is_none() {
+            return None;
+        }
+        if self.said.elapsed() >= BEAT {
+            self.say("");
+        }
+        Some(BEAT.saturating_sub(self.said.elapsed()))
+    }
+
+    fn say(&mut self, words: &str) {
+        self.said = Instant::now();
+        if let Some(line) = &mut self.line
+            && let Err(error) = line.say(words)
+        {
+            tracing::warn!(%error, "the guard takes nothing in; going on without it");
+            self.line = None;
         }
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.lines = None;
-        if let Some(thread) = self.thread.take() {
-            // A thread that panicked has dropped the guard's input as well.
-            let _: Result<(), _> = thread.join();
+        // Its end, when everything is up.
+        self.line = None;
+        let Some(child) = &mut self.child else { return };
+        let begun = Instant::now();
+        while begun.elapsed() < CLOSE_WITHIN {
+            if !matches!(child.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
         }
+        // It hangs.
+        let _: std::io::Result<()> = child.kill();
+        let _: std::io::Result<_> = child.wait();
     }
 }
 
-/// The process: of its own group, so that what is sent to the agent's terminal
-/// does not reach it.
-fn spawn() -> std::io::Result<Child> {
+fn spawn() -> std::io::Result<(Child, Line)> {
     let mut command = Command::new(std::env::current_exe()?);
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    command.arg(ARGUMENT).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()
-}
-
-/// Pass on what is said, and that this program lives, until nobody says more.
-fn report(mut child: Child, lines: &Receiver<String>) {
-    let Some(mut input) = child.stdin.take() else { return };
-    let mut held = Vec::new();
-    while let Some(line) = next(lines, &held, BEAT) {
-        let line = line.unwrap_or_default();
-        note(&mut held, &line);
-        if let Err(error) = writeln!(input, "{line}") {
-            tracing::warn!(%error, "the guard is gone");
-            break;
-        }
-    }
-    drop(input);
-    let begun = Instant::now();
-    while begun.elapsed() < CLOSE_WITHIN {
-        if !matches!(child.try_wait(), Ok(None)) {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    // It hangs; everything is up already.
-    let _: std::io::Result<()> = child.kill();
-    let _: std::io::Result<_> = child.wait();
+    Line::prepare(&mut command);
+    let mut child = command.arg(ARGUMENT).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+    let line = Line::to(&mut child)?;
+    Ok((child, line))
 }
 
 /// Be the guard: until its input ends, and then let go.
 pub(crate) fn run() -> ExitCode {
-    let (lines, heard) = sync_channel(WAITING);
-    std::thread::spawn(move || {
-        for line in BufReader::new(std::io::stdin()).lines().map_while(Result::ok) {
-            if lines.send(line).is_err() {
-                return;
-            }
+    let mut ear = match Ear::open() {
+        Ok(ear) => ear,
+        Err(error) => {
+            tracing::error!(%error, "what is held cannot be heard");
+            return ExitCode::FAILURE;
         }
-    });
+    };
     let mut held = Vec::new();
-    while let Some(line) = next(&heard, &held, limits::SILENCE_RELEASE) {
-        match line {
-            Some(line) => note(&mut held, &line),
-            None => let_go(&mut held),
+    let mut heard = Instant::now();
+    loop {
+        let (lines, ended) = match ear.listen(!held.is_empty(), limits::SILENCE_RELEASE) {
+            News::Lines(lines) => (lines, false),
+            News::End(lines) => (lines, true),
+        };
+        if !lines.is_empty() {
+            heard = Instant::now();
+        }
+        for change in lines.iter().filter_map(|line| parse(line)) {
+            note(&mut held, change);
+        }
+        if ended || heard.elapsed() >= limits::SILENCE_RELEASE {
+            let_go(&mut held);
+        }
+        if ended {
+            return ExitCode::SUCCESS;
         }
     }
-    let_go(&mut held);
-    ExitCode::SUCCESS
 }
 
-/// The next line; none within the time, which passes while something is held
-/// only, is `Some(None)`, and `None` is the end.
-fn next(lines: &Receiver<String>, held: &[Release], within: Duration) -> Option<Option<String>> {
-    if held.is_empty() {
-        return lines.recv().ok().map(Some);
-    }
-    match lines.recv_timeout(within) {
-        Ok(line) => Some(Some(line)),
-        Err(RecvTimeoutError::Timeout) => Some(None),
-        Err(RecvTimeoutError::Disconnected) => None,
-    }
-}
-
-fn note(held: &mut Vec<Release>, line: &str) {
-    let Some((what, down)) = parse(line) else { return };
+fn note(held: &mut Vec<Release>, (what, down): (Release, bool)) {
     held.retain(|other| *other != what);
     if down {
         held.push(what);
@@ -151,7 +159,7 @@ fn let_go(held: &mut Vec<Release>) {
     if held.is_empty() {
         return;
     }
-    match gc_desktop::open(Box::new(|| ())) {
+    match gc_desktop::open() {
         Ok(Desktop { mut input, .. }) => {
             for what in held.drain(..).rev() {
                 if let Err(error) = input.inject(&Injection::Release(what), &[]) {
@@ -202,11 +210,11 @@ mod tests {
         let events = [(key(42), true), (key(29), true), (Release::Button(Button::Right), true), (key(42), false)];
         for (what, down) in events {
             assert_eq!(parse(&line(what, down)), Some((what, down)));
-            note(&mut held, &line(what, down));
+            note(&mut held, (what, down));
         }
         // Repeated, and a sign of life.
-        note(&mut held, &line(key(29), true));
-        note(&mut held, "");
+        note(&mut held, (key(29), true));
+        assert_eq!(parse(""), None);
         assert_eq!(held, [Release::Button(Button::Right), key(29)]);
     }
 }

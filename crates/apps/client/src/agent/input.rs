@@ -1,12 +1,13 @@
 //! The input thread: nothing else runs on it, so input waits for nothing.
 
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gc_desktop::{DesktopError, Input};
 use gc_keys::{KeyCap, Release};
-use gc_protocol::messages::{Body, KeyboardLayout, SessionResponse};
+use gc_protocol::messages::{KeyboardLayout, SessionResponse};
+use gc_protocol::{RawEnvelope, routing};
 use gc_session::agent::{Injection, InputRefusal, sequence};
 
 use super::guard::Guard;
@@ -22,10 +23,13 @@ const WAITING: usize = 4096;
 /// How long the thread has for its last releases.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
+#[derive(Debug)]
 enum Work {
+    /// Input as it came: whether this viewer may send it is looked at when it is
+    /// carried out.
     Input {
         viewer: u32,
-        body: Body,
+        raw: RawEnvelope,
     },
     /// There is something to release.
     Release,
@@ -38,54 +42,49 @@ enum Work {
 /// What comes up before anything else is done.
 type Releases = Arc<Mutex<Vec<Injection>>>;
 
-/// A handle to the thread; dropped, it waits until everything is released.
-pub(super) struct InputThread {
-    sender: Option<SyncSender<Work>>,
+/// The way to the input thread. Cloning shares it; the thread ends with the last one.
+#[derive(Debug, Clone)]
+pub(super) struct Inputs {
+    sender: SyncSender<Work>,
     releases: Releases,
     roll: Roll,
-    ended: Receiver<()>,
 }
 
-impl InputThread {
-    pub(super) fn start(
-        input: Box<dyn Input>,
-        roll: Roll,
-        layout: Layout,
-        link: Link,
-        waker: Waker,
-    ) -> Result<Self, DesktopError> {
-        let (sender, receiver) = sync_channel(WAITING);
-        let (end, ended) = sync_channel(1);
-        let releases = Releases::default();
-        let thread = Thread {
-            input,
-            roll: roll.clone(),
-            layout,
-            link,
-            waker,
-            releases: releases.clone(),
-            caps: KeyboardLayout::default(),
-            guard: Guard::start(),
-        };
-        std::thread::Builder::new()
-            .name("input".into())
-            .spawn(move || {
-                thread.run(&receiver);
-                // Nobody waits any more where this fails.
-                let _: Result<(), _> = end.send(());
-            })
-            .map_err(|error| DesktopError::Refused(error.to_string()))?;
-        Ok(Self { sender: Some(sender), releases, roll, ended })
+/// The other end, for [`InputThread::start`].
+#[derive(Debug)]
+pub(super) struct Waiting(Receiver<Work>);
+
+#[cfg(test)]
+impl Waiting {
+    /// Whose input waits.
+    pub(super) fn next_viewer(&mut self) -> Option<u32> {
+        match self.0.try_recv() {
+            Ok(Work::Input { viewer, .. }) => Some(viewer),
+            _ => None,
+        }
+    }
+}
+
+/// The way to an input thread that is not there yet.
+pub(super) fn queue(roll: Roll) -> (Inputs, Waiting) {
+    let (sender, receiver) = sync_channel(WAITING);
+    (Inputs { sender, releases: Releases::default(), roll }, Waiting(receiver))
+}
+
+impl Inputs {
+    /// Whose input it is.
+    pub(super) fn roll(&self) -> &Roll {
+        &self.roll
     }
 
     /// `false` where the queue is full.
     fn hand_over(&self, work: Work) -> bool {
-        let Some(sender) = &self.sender else { return true };
-        !matches!(sender.try_send(work), Err(TrySendError::Full(_)))
+        !matches!(self.sender.try_send(work), Err(TrySendError::Full(_)))
     }
 
-    pub(super) fn push(&self, viewer: u32, body: Body) {
-        if !self.hand_over(Work::Input { viewer, body }) {
+    /// A message of a viewer that is input.
+    pub(super) fn push(&self, viewer: u32, raw: RawEnvelope) {
+        if !self.hand_over(Work::Input { viewer, raw }) {
             tracing::error!("input is stuck; releasing everything");
             let held = self.roll.lock().release_all();
             self.release(held);
@@ -108,9 +107,48 @@ impl InputThread {
     }
 }
 
+/// The thread. Dropped behind the last way to it, it waits until everything is
+/// released.
+pub(super) struct InputThread {
+    ended: Receiver<()>,
+}
+
+impl InputThread {
+    pub(super) fn start(
+        input: Box<dyn Input>,
+        (inputs, Waiting(waiting)): (&Inputs, Waiting),
+        layout: Layout,
+        link: Link,
+        waker: Waker,
+        tells_all: bool,
+    ) -> Result<Self, DesktopError> {
+        let (end, ended) = sync_channel(1);
+        let thread = Thread {
+            input,
+            roll: inputs.roll.clone(),
+            layout,
+            link,
+            waker,
+            tells_all,
+            releases: inputs.releases.clone(),
+            caps: KeyboardLayout::default(),
+            guard: Guard::start(),
+            refused: 0,
+        };
+        std::thread::Builder::new()
+            .name("input".into())
+            .spawn(move || {
+                thread.run(&waiting);
+                // Nobody waits any more where this fails.
+                let _: Result<(), _> = end.send(());
+            })
+            .map_err(|error| DesktopError::Refused(error.to_string()))?;
+        Ok(Self { ended })
+    }
+}
+
 impl Drop for InputThread {
     fn drop(&mut self) {
-        self.sender = None;
         if self.ended.recv_timeout(CLOSE_WITHIN).is_err() {
             tracing::error!("the display takes no input; something may stay pressed");
         }
@@ -123,15 +161,28 @@ struct Thread {
     layout: Layout,
     link: Link,
     waker: Waker,
+    /// Whether the screen tells by itself what input changes.
+    tells_all: bool,
     releases: Releases,
     /// What the keys typed when it was last asked.
     caps: KeyboardLayout,
     guard: Guard,
+    /// How much came that nobody may send.
+    refused: u64,
 }
 
 impl Thread {
     fn run(mut self, works: &Receiver<Work>) {
-        for work in works {
+        loop {
+            let work = match self.guard.tend() {
+                Some(within) => works.recv_timeout(within),
+                None => works.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            let work = match work {
+                Ok(work) => work,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
             self.release();
             if let Some(caps) = self.input.layout() {
                 self.caps = to_wire(&caps);
@@ -141,9 +192,11 @@ impl Thread {
             match work {
                 Work::Release => {}
                 Work::Introduce { viewer } => self.link.send(viewer, self.caps.clone()),
-                Work::Input { viewer, body } => self.carry_out(viewer, &body),
+                Work::Input { viewer, raw } => self.carry_out(viewer, &raw),
             }
-            self.waker.wake();
+            if !self.tells_all {
+                self.waker.stir();
+            }
         }
         self.release();
     }
@@ -153,12 +206,19 @@ impl Thread {
         self.inject(None, &releases);
     }
 
-    fn carry_out(&mut self, viewer: u32, body: &Body) {
-        let injections = self.roll.lock().input(viewer, body);
+    fn carry_out(&mut self, viewer: u32, raw: &RawEnvelope) {
+        // A relay that forwards what it should not is refused here.
+        if !self.roll.lock().may(viewer, raw.field()) {
+            self.refused += 1;
+            refused(self.refused, viewer, raw);
+            return;
+        }
+        let Ok(Some(body)) = raw.decode() else { return };
+        let injections = self.roll.lock().input(viewer, &body);
         match injections {
             Ok(injections) => {
                 self.inject(Some(viewer), &injections);
-                self.waker.applied(viewer, sequence(body));
+                self.waker.applied(viewer, sequence(&body));
             }
             Err(InputRefusal::NotAllowed) => tracing::warn!(viewer, "refused input of a viewer that may only look"),
             Err(InputRefusal::Malformed) => tracing::debug!(viewer, "input that nobody can inject"),
@@ -196,6 +256,13 @@ impl Thread {
                 }
             }
         }
+    }
+}
+
+/// Say that something was refused: the first time, and ever more rarely.
+pub(super) fn refused(count: u64, viewer: u32, raw: &RawEnvelope) {
+    if count.is_power_of_two() {
+        tracing::warn!(viewer, body = routing::name(raw.field()), count, "refused what this viewer may not send");
     }
 }
 

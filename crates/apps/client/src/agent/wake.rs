@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use gc_desktop::Bell;
 use gc_protocol::messages::QualitySettings;
 
 /// Wishes that may wait; more means that the screen is stuck, and then the
@@ -15,8 +16,6 @@ pub(super) const WAITING: usize = 1024;
 /// What the capture thread has to do.
 #[derive(Debug)]
 pub(super) enum Work {
-    /// Something may have changed.
-    Wake,
     /// A viewer wants this display, and decodes these codecs.
     Show { viewer: u32, display: u32, decodable: Vec<i32> },
     /// How a viewer wants its pictures.
@@ -41,35 +40,34 @@ pub(super) enum Work {
 /// The last input of each viewer that was carried out.
 pub(super) type Applied = BTreeMap<u32, u32>;
 
-/// Wakes the capture thread; many wakes at once are one. Cloning shares it.
+/// Wakes the capture thread, which sleeps at the screen. Cloning shares it.
 #[derive(Debug, Clone)]
 pub(super) struct Waker {
     sender: SyncSender<Work>,
-    awake: Arc<AtomicBool>,
+    bell: Bell,
+    /// Something may have changed that the screen does not tell.
+    stirred: Arc<AtomicBool>,
     applied: Arc<Mutex<Applied>>,
 }
 
 impl Waker {
     pub(super) fn push(&self, work: Work) {
         match self.sender.try_send(work) {
-            Ok(()) => {}
+            Ok(()) => self.bell.ring(),
             Err(TrySendError::Full(_)) => tracing::error!("the screen is stuck; a viewer's wish is lost"),
             Err(TrySendError::Disconnected(_)) => tracing::error!("the capture thread is gone"),
         }
     }
 
-    pub(super) fn wake(&self) {
-        if !self.awake.swap(true, Ordering::AcqRel) {
-            // A full queue is awake already.
-            let _: Result<(), _> = self.sender.try_send(Work::Wake);
-        }
+    /// Look: something may have changed.
+    pub(super) fn stir(&self) {
+        self.stirred.store(true, Ordering::Release);
+        self.bell.ring();
     }
 
-    /// What follows is a new sleep: the next wake counts again.
-    pub(super) fn taken(&self) {
-        // What is looked at from now on is looked at after this: a mark that was left
-        // with a wake that was none is seen.
-        self.awake.swap(false, Ordering::AcqRel);
+    /// Whether there is something to look at since this was last asked.
+    pub(super) fn was_stirred(&self) -> bool {
+        self.stirred.swap(false, Ordering::AcqRel)
     }
 
     /// A viewer's input was carried out: pictures from now on answer it.
@@ -88,7 +86,7 @@ impl Waker {
     }
 }
 
-pub(super) fn queue() -> (Waker, Receiver<Work>) {
+pub(super) fn queue(bell: Bell) -> (Waker, Receiver<Work>) {
     let (sender, receiver) = sync_channel(WAITING);
-    (Waker { sender, awake: Arc::default(), applied: Arc::default() }, receiver)
+    (Waker { sender, bell, stirred: Arc::default(), applied: Arc::default() }, receiver)
 }

@@ -2,6 +2,7 @@
 //! what the person accepted, and refuses what nobody may do.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use gc_session::agent::Injection;
 
 use super::capture::Capture;
 use super::exchange::{News, Order, Reporter};
-use super::input::InputThread;
+use super::input::{self, InputThread, Inputs, Waiting};
 use super::layout::Layout;
 use super::link::Link;
 use super::presence::Presence;
@@ -25,7 +26,9 @@ pub(super) struct Worker {
     roll: Roll,
     link: Link,
     capture: Result<Capture, String>,
-    input: Option<InputThread>,
+    inputs: Inputs,
+    /// Waited for behind `inputs`, the worker's way to it.
+    _input: Option<InputThread>,
     presence: Presence,
     reporter: Reporter,
     watched: bool,
@@ -33,9 +36,9 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(prompt: Arc<dyn Prompt>, reporter: Reporter) -> Self {
-        let (roll, link) = (Roll::default(), Link::default());
-        let (capture, input) = match start(&link, &roll) {
+    pub(super) fn new(prompt: Arc<dyn Prompt>, reporter: Reporter, (inputs, waiting): (Inputs, Waiting)) -> Self {
+        let (roll, link) = (inputs.roll().clone(), Link::default());
+        let (capture, input) = match start(&link, (&inputs, waiting)) {
             Ok((capture, input)) => (Ok(capture), Some(input)),
             Err(error) => {
                 tracing::error!(%error, "the desktop cannot be captured");
@@ -43,14 +46,18 @@ impl Worker {
             }
         };
         let presence = Presence::new(prompt, link.clone(), roll.clone(), reporter.clone());
-        Self { roll, link, capture, input, presence, reporter, watched: false, refused: 0 }
+        Self { roll, link, capture, inputs, _input: input, presence, reporter, watched: false, refused: 0 }
     }
 
-    /// Carry out orders until nobody gives any; then let go of everything.
-    pub(super) fn run(mut self, orders: &Receiver<Order>) {
+    /// Carry out orders until nobody gives any; then let go of everything. `pending`
+    /// is how many were given and not carried out.
+    pub(super) fn run(mut self, orders: &Receiver<Order>, pending: &AtomicUsize) {
         loop {
             match orders.recv_timeout(limits::STATUS_PERIOD) {
-                Ok(order) => self.carry_out(order),
+                Ok(order) => {
+                    self.carry_out(order);
+                    pending.fetch_sub(1, Ordering::AcqRel);
+                }
                 Err(RecvTimeoutError::Timeout) => self.tell_status(),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -114,22 +121,17 @@ impl Worker {
             }
             return;
         }
+        if routing::is_input(raw.field()) {
+            self.inputs.push(header.peer, raw.clone());
+            return;
+        }
         // A relay that forwards what it should not is refused here.
         if !self.roll.lock().may(header.peer, raw.field()) {
             self.refused += 1;
-            if self.refused.is_power_of_two() {
-                let (body, count) = (routing::name(raw.field()), self.refused);
-                tracing::warn!(viewer = header.peer, body, count, "refused what this viewer may not send");
-            }
+            input::refused(self.refused, header.peer, raw);
             return;
         }
         let Ok(Some(body)) = raw.decode() else { return };
-        if routing::is_input(raw.field()) {
-            if let Some(input) = &self.input {
-                input.push(header.peer, body);
-            }
-            return;
-        }
         if let Body::Chat(chat) = &body {
             self.presence.heard(chat);
             return;
@@ -172,9 +174,7 @@ impl Worker {
                 if !self.roll.lock().viewers().contains_key(&start.viewer) {
                     return;
                 }
-                if let Some(input) = &self.input {
-                    input.introduce(start.viewer);
-                }
+                self.inputs.introduce(start.viewer);
                 match &self.capture {
                     Ok(capture) => capture.push(Work::Show {
                         viewer: start.viewer,
@@ -200,18 +200,16 @@ impl Worker {
     }
 
     fn inject(&self, injections: Vec<Injection>) {
-        if let Some(input) = &self.input {
-            input.release(injections);
-        }
+        self.inputs.release(injections);
     }
 }
 
-fn start(link: &Link, roll: &Roll) -> Result<(Capture, InputThread), DesktopError> {
-    let (waker, works) = wake::queue();
-    let woken = waker.clone();
-    let Desktop { screen, input } = gc_desktop::open(Box::new(move || woken.wake()))?;
+fn start(link: &Link, inputs: (&Inputs, Waiting)) -> Result<(Capture, InputThread), DesktopError> {
+    let Desktop { screen, input, bell } = gc_desktop::open()?;
+    let (waker, works) = wake::queue(bell);
     let layout = Layout::default();
+    let tells_all = screen.tells_all();
     let capture = Capture::start(screen, waker.clone(), works, link.clone(), layout.clone())?;
-    let input = InputThread::start(input, roll.clone(), layout, link.clone(), waker)?;
+    let input = InputThread::start(input, inputs, layout, link.clone(), waker, tells_all)?;
     Ok((capture, input))
 }
