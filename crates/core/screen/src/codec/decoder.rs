@@ -3,7 +3,7 @@
 
 use super::canvas::{Canvas, TILE};
 use super::drawn::Coming;
-use super::frame::{BLOCK, BLOCKS, Frames, Grid, Impossible, LONGEST, Mode, Tile};
+use super::frame::{BLOCK, BLOCKS, Frames, Grid, Impossible, LONGEST, Mode, Part, Tile};
 use super::memory::{TILE_BYTES, Tiles};
 use super::photo::Stored;
 use super::pixels::Models;
@@ -36,6 +36,8 @@ pub struct Decoder {
     grid: Grid,
     /// What the one that lags has not got yet.
     lacking: Vec<bool>,
+    /// All that it lacks is in here.
+    behind: Part,
     /// The last frame changed nothing.
     unchanged: bool,
     slots: usize,
@@ -66,6 +68,7 @@ impl Decoder {
             models: Models::new(),
             tiles: Tiles::new(slots),
             lacking: vec![false; grid.count()],
+            behind: Part::default(),
             grid,
             unchanged: true,
             slots,
@@ -104,8 +107,10 @@ impl Decoder {
         }
         let [first, second] = &mut self.pictures;
         let (earlier, next) = if self.newest == 0 { (&*first, second) } else { (&*second, first) };
-        for (row, lacking) in self.lacking.chunks(self.grid.columns.max(1)).enumerate() {
-            prepare(next, earlier, &self.grid, &self.tiles, row, lacking);
+        let part = self.behind.around(self.grid.part);
+        let rows = self.lacking.chunks(self.grid.columns.max(1)).enumerate();
+        for (row, lacking) in rows.take(part.bottom).skip(part.top) {
+            prepare(next, earlier, &self.grid, &self.tiles, (row, part), lacking);
         }
         // What is remembered may be read in this frame, and only then goes.
         for (column, row) in self.grid.places() {
@@ -119,7 +124,10 @@ impl Decoder {
         if residuals.is_damaged() {
             return Err(FrameError::Damaged);
         }
-        self.lacking.fill(false);
+        for row in self.lacking.chunks_mut(self.grid.columns.max(1)).take(part.bottom).skip(part.top) {
+            row.iter_mut().take(part.right).skip(part.left).for_each(|lacking| *lacking = false);
+        }
+        self.behind = self.grid.part;
         for (index, _) in self.grid.tiles().filter(|(_, tile)| tile.mode != Mode::Same) {
             self.lacking[index] = true;
         }
@@ -135,9 +143,10 @@ impl Decoder {
         if self.unchanged {
             return rects;
         }
-        for (row, tiles) in self.lacking.chunks(self.grid.columns.max(1)).enumerate() {
+        let rows = self.lacking.chunks(self.grid.columns.max(1)).enumerate();
+        for (row, tiles) in rows.take(self.behind.bottom).skip(self.behind.top) {
             let mut run: Option<(usize, usize)> = None;
-            for column in 0..=tiles.len() {
+            for column in self.behind.left..=self.behind.right.min(tiles.len()) {
                 match (run, tiles.get(column) == Some(&true)) {
                     (None, true) => run = Some((column, column + 1)),
                     (Some((left, _)), true) => run = Some((left, column + 1)),
@@ -168,9 +177,16 @@ impl Decoder {
     }
 }
 
-/// Everything of a row of tiles that needs no pixels. `lacking` says which tiles
-/// `next` has not got yet.
-fn prepare(next: &mut Canvas, earlier: &Canvas, grid: &Grid, tiles: &Tiles, row: usize, lacking: &[bool]) {
+/// Everything of a row of tiles, as far as it is in a part, that needs no pixels.
+/// `lacking` says which tiles of the row `next` has not got yet.
+fn prepare(
+    next: &mut Canvas,
+    earlier: &Canvas,
+    grid: &Grid,
+    tiles: &Tiles,
+    (row, part): (usize, Part),
+    lacking: &[bool],
+) {
     let y = row * TILE;
     let is_brought = |column: usize| -> Option<u8> {
         let tile = grid.tile(column, row);
@@ -180,8 +196,8 @@ fn prepare(next: &mut Canvas, earlier: &Canvas, grid: &Grid, tiles: &Tiles, row:
             _ => None,
         }
     };
-    let mut column = 0;
-    while column < grid.columns {
+    let (mut column, end) = (part.left, part.right.min(grid.columns));
+    while column < end {
         // What comes the same way is copied as one: long lines are quicker.
         let begun = column;
         let brought = is_brought(column);
@@ -190,7 +206,7 @@ fn prepare(next: &mut Canvas, earlier: &Canvas, grid: &Grid, tiles: &Tiles, row:
             make(next, earlier, grid, tiles, (begun, row));
             continue;
         };
-        while column < grid.columns && is_brought(column) == brought {
+        while column < end && is_brought(column) == brought {
             column += 1;
         }
         let first = grid.vector(vector).source(begun * TILE, y, TILE, grid.bounds());

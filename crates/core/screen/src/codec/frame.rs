@@ -90,6 +90,23 @@ pub(super) struct Part {
     pub(super) bottom: usize,
 }
 
+impl Part {
+    /// The least part that holds both; one that is empty counts for nothing.
+    pub(super) fn around(self, other: Self) -> Self {
+        let is_empty = |part: Self| part.left >= part.right || part.top >= part.bottom;
+        match (is_empty(self), is_empty(other)) {
+            (true, _) => other,
+            (_, true) => self,
+            _ => Self {
+                left: self.left.min(other.left),
+                top: self.top.min(other.top),
+                right: self.right.max(other.right),
+                bottom: self.bottom.max(other.bottom),
+            },
+        }
+    }
+}
+
 /// All tiles of a picture.
 #[derive(Debug, Clone)]
 pub(super) struct Grid {
