@@ -27,16 +27,11 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 enum Work {
     /// Input as it came: whether this viewer may send it is looked at when it is
     /// carried out.
-    Input {
-        viewer: u32,
-        raw: RawEnvelope,
-    },
+    Input { viewer: u32, raw: RawEnvelope },
     /// There is something to release.
     Release,
     /// Somebody new: tell them what the keys type.
-    Introduce {
-        viewer: u32,
-    },
+    Introduce { viewer: u32 },
 }
 
 /// What comes up before anything else is done.

@@ -18,6 +18,11 @@ const MOST: u8 = 6;
 /// processor to save them: thirteen megabits in a second.
 const ROOM: usize = 32 << 10;
 
+/// After so many searches in a row that found no motion, dear frames that keep coming
+/// are searched each so-manieth time only.
+const FRUITLESS: u8 = 6;
+const EVERY: u8 = 3;
+
 /// What the last frames took.
 #[derive(Debug, Clone)]
 pub(super) struct Effort {
@@ -26,11 +31,15 @@ pub(super) struct Effort {
     fresh: bool,
     /// Bytes come first, whatever the line takes.
     saves: bool,
+    /// Searches for motion that found none, in a row.
+    fruitless: u8,
+    /// Frames since that were not searched.
+    skipped: u8,
 }
 
 impl Effort {
     pub(super) fn new() -> Self {
-        Self { dear: 0, fresh: true, saves: false }
+        Self { dear: 0, fresh: true, saves: false, fruitless: 0, skipped: 0 }
     }
 
     /// Everything is forgotten.
@@ -41,6 +50,26 @@ impl Effort {
     /// Whether bytes come first, however much room there is.
     pub(super) fn save_bytes(&mut self, save: bool) {
         self.saves = save;
+    }
+
+    /// Whether to look for motion in a frame for which there is so much room.
+    pub(super) fn searches(&mut self, room: usize) -> bool {
+        if self.fruitless < FRUITLESS || !self.hurries(room) {
+            return true;
+        }
+        self.skipped = (self.skipped + 1) % EVERY;
+        self.skipped == 0
+    }
+
+    /// It was looked for, and perhaps found.
+    pub(super) fn searched(&mut self, found: bool) {
+        self.fruitless = if found { 0 } else { self.fruitless.saturating_add(1) };
+    }
+
+    /// Whether dear frames keep coming, and there is so much room that they are coded
+    /// quickly.
+    fn hurries(&self, room: usize) -> bool {
+        self.dear >= OFTEN && room >= ROOM && !self.saves
     }
 
     /// Whether what is drawn of a frame is coded quickly. So many tiles of it
@@ -56,9 +85,9 @@ impl Effort {
             return false;
         }
         let is_dear = pixels > ALWAYS + EACH * differ;
-        let often = self.dear >= OFTEN;
+        let hurries = self.hurries(room);
         self.dear = if is_dear { (self.dear + DEAR).min(MOST) } else { self.dear.saturating_sub(1) };
-        is_dear && often && room >= ROOM && !self.saves
+        is_dear && hurries
     }
 }
 
@@ -89,6 +118,29 @@ mod tests {
         // Rest does.
         assert_eq!(frames(&mut effort, [10; 3], usize::MAX), [false; 3]);
         assert_eq!(frames(&mut effort, [LARGE], usize::MAX), [false]);
+    }
+
+    #[test]
+    fn motion_is_looked_for_more_rarely_where_there_was_none() {
+        let mut effort = Effort::new();
+        let look = |effort: &mut Effort, found: bool| {
+            let looks = effort.searches(usize::MAX);
+            if looks {
+                effort.searched(found);
+            }
+            looks
+        };
+        // Always, while it is not known that much keeps coming.
+        assert!((0..9).all(|_| look(&mut effort, false)));
+        frames(&mut effort, [LARGE; 4], usize::MAX);
+        assert_eq!([(); 6].map(|()| look(&mut effort, false)), [false, false, true, false, false, true]);
+        // What is searched finds it, and from then on all are.
+        assert_eq!([(); 3].map(|()| look(&mut effort, true)), [false, false, true]);
+        assert!((0..9).all(|_| look(&mut effort, true)));
+        // On a slow line bytes come first.
+        (0..FRUITLESS).for_each(|_| effort.searched(false));
+        assert!((0..9).all(|_| effort.searches(ROOM - 1)));
+        assert!(!effort.searches(ROOM));
     }
 
     #[test]

@@ -158,7 +158,7 @@ impl Encoder {
             self.names = Names::new(self.slots);
             self.effort.forget();
         }
-        self.find_origins(now, dirty);
+        self.find_origins(now, dirty, room);
         texture::classify(&mut self.grid, now);
         self.photos.clear();
         let found = self.grid.tiles().filter(|(_, tile)| tile.mode == Mode::Photo);
@@ -288,8 +288,9 @@ impl Encoder {
 
     /// From where every tile comes: another place, or memory. Memory is asked
     /// first where little changed, and where it seems to know everything, since
-    /// looking for motion costs more.
-    fn find_origins(&mut self, now: &Canvas, dirty: usize) {
+    /// looking for motion costs more. Where pictures keep coming in which nothing moves,
+    /// and of which memory seems to know little, neither is asked each time.
+    fn find_origins(&mut self, now: &Canvas, dirty: usize, room: usize) {
         let mut left = dirty;
         if dirty <= SMALL {
             self.find_sources(now);
@@ -304,7 +305,12 @@ impl Encoder {
         if left < FEW {
             return;
         }
+        if dirty > SMALL && !self.effort.searches(room) {
+            self.find_sources(now);
+            return;
+        }
         let found = self.search.find(&self.shown, now, &self.dirty);
+        self.effort.searched(!found.is_empty());
         if dirty <= SMALL && found.is_empty() {
             return;
         }

@@ -37,12 +37,25 @@ pub(super) struct Quick {
     told: Vec<Told>,
 }
 
+/// Where beliefs that are right end.
+enum Stop {
+    /// With the line.
+    End,
+    /// Before a flat stretch.
+    Flat,
+    /// At surroundings, by this hash, of which nothing is known.
+    Unknown(u32),
+    /// Where what they say is wrong.
+    Wrong(u32),
+}
+
 /// What is told of a pixel.
 #[derive(Debug, Clone, Copy)]
-enum Told {
-    Which { context: u8, which: u8 },
-    Place(u32),
-    Colour(u32),
+struct Told {
+    context: u8,
+    which: u8,
+    /// The place of a known colour, or a new one.
+    rest: u32,
 }
 
 impl Quick {
@@ -90,8 +103,9 @@ impl Quick {
         let mut x = first;
         while x < end {
             let Some(mut around) = Surroundings::of(pixels, stride, x) else { return };
-            let is_flat = around.is_flat();
-            if is_flat {
+            let mut is_flat = false;
+            let mut stop = self.stretch::<C, P>(pixels, &mut around, stride, (&mut x, end));
+            if let Stop::Flat = stop {
                 let colour = around.w;
                 let length = (1 + alike(pixels.from(x + 2 - stride, end + 1 - stride), colour)).min(end - x);
                 let right = if C::WRITES { alike(pixels.from(x, x + length), colour) } else { 0 };
@@ -105,24 +119,68 @@ impl Quick {
                 }
                 let Some(next) = Surroundings::of(pixels, stride, x) else { return };
                 around = next;
+                // A flat stretch ends here: what it looks like is no help.
+                is_flat = true;
+                stop = Stop::Unknown(around.hash());
             }
+            let (hash, was_wrong) = match stop {
+                Stop::End | Stop::Flat => continue,
+                Stop::Unknown(hash) => (hash, false),
+                Stop::Wrong(hash) => {
+                    self.believed(coder, 1, 0);
+                    (hash, true)
+                }
+            };
             let pixel = if C::WRITES { pixels.get(x) } else { 0 };
-            let hash = around.hash();
-            // A flat stretch ends here: what it looks like is no help.
-            let believed = self.memory.believed(hash).filter(|_| !is_flat);
-            if let Some(believed) = believed
-                && self.believed(coder, 1, usize::from(pixel == believed)) == 1
-            {
-                pixels.put(x, believed);
-            } else {
-                let place = x - first;
-                let was = earlier.get(sources(place / PART) + place % PART).copied().unwrap_or(0);
-                let pixel = self.other(coder, pixel, &around, was, is_flat, believed.is_some());
-                pixels.put(x, pixel);
-                self.memory.learn(hash, pixel);
-            }
+            let place = x - first;
+            let was = earlier.get(sources(place / PART) + place % PART).copied().unwrap_or(0);
+            let pixel = self.other(coder, pixel, &around, was, is_flat, was_wrong);
+            pixels.put(x, pixel);
+            self.memory.learn(hash, pixel);
             x += 1;
         }
+    }
+
+    /// As far as what is believed is right, pixel by pixel; `around` is what is around
+    /// the one where it stops.
+    #[inline(always)]
+    fn stretch<C: Coder, P: Pixels>(
+        &mut self,
+        pixels: &mut P,
+        around: &mut Surroundings,
+        stride: usize,
+        (x, end): (&mut usize, usize),
+    ) -> Stop {
+        let mut right = self.right;
+        let stop = loop {
+            if *x >= end {
+                break Stop::End;
+            }
+            if around.is_flat() {
+                break Stop::Flat;
+            }
+            let hash = around.hash();
+            // Writing, the next one's surroundings wait for no memory: the pixel is there.
+            let mut pixel = if C::WRITES { pixels.get(*x) } else { 0 };
+            let Some(believed) = self.memory.believed(hash) else { break Stop::Unknown(hash) };
+            if C::WRITES {
+                if pixel != believed {
+                    break Stop::Wrong(hash);
+                }
+                right += 1;
+            } else {
+                if right == 0 {
+                    break Stop::Wrong(hash);
+                }
+                right -= 1;
+                pixel = believed;
+                pixels.put(*x, pixel);
+            }
+            *x += 1;
+            around.step(pixels, stride, *x, pixel);
+        };
+        self.right = right;
+        stop
     }
 
     /// Of so many beliefs, how many are right before one that is not.
@@ -189,48 +247,32 @@ impl Quick {
         let flags = [was_wrong, sure > 0, sure > 2, was == w, w == n, is_flat, was == by_near, n == nw];
         let context = flags.iter().rev().fold(0, |context, flag| context << 1 | u8::from(*flag));
         if C::WRITES {
-            self.told.push(Told::Which { context, which: which as u8 });
+            let rest = if which == KNOWN { place as u32 } else { pixel };
+            self.told.push(Told { context, which: which as u8, rest });
         } else {
             which = coder.tree(&mut self.which[usize::from(context)], 3, 0);
         }
         let pixel = match (candidates.get(which as usize), which) {
             (Some(candidate), _) => *candidate,
-            (None, KNOWN) => {
-                if C::WRITES {
-                    self.told.push(Told::Place(place as u32));
-                    pixel
-                } else {
-                    self.colours[coder.raw(0, COLOURS) as usize & ((1 << COLOURS) - 1)]
-                }
-            }
-            (None, _) => {
-                let pixel = if C::WRITES {
-                    self.told.push(Told::Colour(pixel));
-                    pixel
-                } else {
-                    colour(coder, 0)
-                };
-                self.colours[hash_of(pixel)] = pixel;
-                pixel
-            }
+            _ if C::WRITES => pixel,
+            (None, KNOWN) => self.colours[coder.raw(0, COLOURS) as usize & ((1 << COLOURS) - 1)],
+            (None, _) => colour(coder, 0),
         };
+        if which == NEW {
+            self.colours[hash_of(pixel)] = pixel;
+        }
         self.memory.learn_near(near, pixel);
         pixel
     }
 
     /// Write what had to wait.
     fn tell<C: Coder>(&mut self, coder: &mut C) {
-        for told in self.told.drain(..) {
-            match told {
-                Told::Which { context, which } => {
-                    coder.tree(&mut self.which[usize::from(context)], 3, which.into());
-                }
-                Told::Place(place) => {
-                    coder.raw(place, COLOURS);
-                }
-                Told::Colour(pixel) => {
-                    colour(coder, pixel);
-                }
+        for Told { context, which, rest } in self.told.drain(..) {
+            let which = coder.tree(&mut self.which[usize::from(context)], 3, which.into());
+            if which == KNOWN {
+                coder.raw(rest, COLOURS);
+            } else if which == NEW {
+                colour(coder, rest);
             }
         }
     }

@@ -54,11 +54,8 @@ impl Ear {
 
     /// What is said, or nothing, if something is held and it takes so long.
     pub(super) fn listen(&mut self, holds: bool, within: Duration) -> News {
-        let heard = if holds {
-            self.0.recv_timeout(within)
-        } else {
-            self.0.recv().map_err(|_| RecvTimeoutError::Disconnected)
-        };
+        let heard =
+            if holds { self.0.recv_timeout(within) } else { self.0.recv().map_err(|_| RecvTimeoutError::Disconnected) };
         match heard {
             Ok(line) => News::Lines(vec![line]),
             Err(RecvTimeoutError::Timeout) => News::Lines(Vec::new()),

@@ -29,6 +29,14 @@ impl Surroundings {
         Some(Self { w, ww, n, nw, ne, nn: pixels.get(x - 2 * stride) })
     }
 
+    /// Those of the next pixel, at `x`, behind this one.
+    #[inline(always)]
+    pub(super) fn step<P: Pixels>(&mut self, pixels: &P, stride: usize, x: usize, pixel: u32) {
+        (self.ww, self.w) = (self.w, pixel);
+        (self.nw, self.n, self.ne) = (self.n, self.ne, pixels.get(x + 1 - stride));
+        self.nn = pixels.get(x - 2 * stride);
+    }
+
     /// Whether all but the farthest are of one colour.
     #[inline(always)]
     pub(super) fn is_flat(&self) -> bool {
@@ -69,14 +77,14 @@ fn spread(sum: u32) -> u32 {
 #[derive(Debug, Clone)]
 pub(super) struct Memory {
     /// Eight bits of the hash, the colour.
-    further: Box<[u32]>,
+    further: Box<[u32; FURTHER]>,
     /// How often it was right in a row, the colour.
-    near: Box<[u32]>,
+    near: Box<[u32; NEAR]>,
 }
 
 impl Memory {
     pub(super) fn new() -> Self {
-        Self { further: vec![0; FURTHER].into_boxed_slice(), near: vec![0; NEAR].into_boxed_slice() }
+        Self { further: Box::new([0; FURTHER]), near: Box::new([0; NEAR]) }
     }
 
     #[inline(always)]
