@@ -23,7 +23,14 @@ impl Heard {
     /// Take in what the display has said meanwhile; whether anything is new.
     pub(super) fn listen(&mut self, connection: &RustConnection) -> Result<bool, ConnectionError> {
         let mut anything = false;
-        while let Some((event, sequence)) = connection.poll_for_event_with_sequence()? {
+        loop {
+            let (event, sequence) = match connection.poll_for_event_with_sequence() {
+                Ok(Some(event)) => event,
+                Ok(None) => return Ok(anything),
+                // One that nobody understands is not the connection's end.
+                Err(ConnectionError::ParseError(_)) => continue,
+                Err(error) => return Err(error),
+            };
             anything |= match event {
                 Event::RandrScreenChangeNotify(_) | Event::RandrNotify(_) => {
                     self.layout = true;
@@ -42,11 +49,11 @@ impl Heard {
                     self.damage = Some(self.damage.map_or(area, |other| other.with(area)));
                     true
                 }
-                // What every client is told, asked for or not: another keyboard.
+                // Damage that is answered by now, and what every client is told, asked for
+                // or not: another keyboard.
                 _ => false,
             };
         }
-        Ok(anything)
     }
 }
 

@@ -349,3 +349,33 @@ impl Screen for X11Screen {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gc_screen::{Rect, Size};
+
+    use super::{Area, place, tiles};
+    use crate::DisplayInfo;
+
+    #[test]
+    fn what_is_asked_for_ahead_is_whole_tiles_of_one_display() {
+        let display = DisplayInfo {
+            id: 1,
+            name: String::new(),
+            x: -100,
+            y: 50,
+            size: Size::new(200, 130),
+            primary: true,
+            scale_percent: 100,
+        };
+        let of = |left, top, right, bottom| tiles(Area { left, top, right, bottom }, &display);
+        assert_eq!(of(-100, 50, -99, 51), Some(Rect::new(0, 0, 64, 64)));
+        assert_eq!(of(-37, 113, -35, 115), Some(Rect::new(0, 0, 128, 128)));
+        // The last ones are cut where the display ends.
+        assert_eq!(of(99, 179, 100, 180), Some(Rect::new(192, 128, 8, 2)));
+        assert_eq!(place(&display, Rect::new(192, 128, 8, 2)).ok(), Some((92, 178, 8, 2)));
+        for beyond in [(-101, 50, 0, 60), (-100, 49, 0, 60), (0, 60, 101, 70), (0, 60, 10, 181), (0, 60, 0, 70)] {
+            assert_eq!(of(beyond.0, beyond.1, beyond.2, beyond.3), None, "{beyond:?}");
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! What passes between the part that holds the connection and the part that
-//! touches the desktop: orders down, messages and news up. Nothing else is
-//! shared, so a pipe can come between them.
+//! touches the desktop: orders down, messages and news up. The connection knows
+//! nothing else of it, so a pipe can come between them: behind it, whoever takes the
+//! orders in (`seat`) gives input the shorter way.
 
 use bytes::Bytes;
 use gc_access::Access;

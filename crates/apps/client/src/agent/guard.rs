@@ -1,5 +1,8 @@
 //! What is held comes up even where this program is killed or frozen: a second
 //! process of it knows what is held, and lets go when it hears nothing more.
+//!
+//! Whoever presses also says that all is well: where its display has hung for seconds,
+//! the guard lets go as soon as the display takes that.
 
 #[cfg(unix)]
 mod unix;
@@ -140,6 +143,8 @@ pub(crate) fn run() -> ExitCode {
         }
         if ended || heard.elapsed() >= limits::SILENCE_RELEASE {
             let_go(&mut held);
+            // Where that failed it is not tried again at once.
+            heard = Instant::now();
         }
         if ended {
             return ExitCode::SUCCESS;

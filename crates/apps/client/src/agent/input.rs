@@ -17,8 +17,8 @@ use super::roll::Roll;
 use super::wake::Waker;
 
 /// Events that may wait. The relay passes 200 a second; when this many wait the
-/// desktop is stuck, and what does not fit is dropped after everything held
-/// was released.
+/// desktop is stuck: everything held is released, and the line is given up, so
+/// that what still waits is nobody's any more.
 const WAITING: usize = 4096;
 /// How long the thread has for its last releases.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
@@ -77,13 +77,15 @@ impl Inputs {
         !matches!(self.sender.try_send(work), Err(TrySendError::Full(_)))
     }
 
-    /// A message of a viewer that is input.
-    pub(super) fn push(&self, viewer: u32, raw: RawEnvelope) {
-        if !self.hand_over(Work::Input { viewer, raw }) {
+    /// A message of a viewer that is input. `false` where the desktop takes none in.
+    pub(super) fn push(&self, viewer: u32, raw: RawEnvelope) -> bool {
+        let taken = self.hand_over(Work::Input { viewer, raw });
+        if !taken {
             tracing::error!("input is stuck; releasing everything");
             let held = self.roll.lock().release_all();
             self.release(held);
         }
+        taken
     }
 
     pub(super) fn introduce(&self, viewer: u32) {
@@ -212,8 +214,9 @@ impl Thread {
         let injections = self.roll.lock().input(viewer, &body);
         match injections {
             Ok(injections) => {
+                let round = self.waker.round();
                 self.inject(Some(viewer), &injections);
-                self.waker.applied(viewer, sequence(&body));
+                self.waker.applied(viewer, sequence(&body), round);
             }
             Err(InputRefusal::NotAllowed) => tracing::warn!(viewer, "refused input of a viewer that may only look"),
             Err(InputRefusal::Malformed) => tracing::debug!(viewer, "input that nobody can inject"),

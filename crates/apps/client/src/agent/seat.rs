@@ -63,8 +63,8 @@ impl Seat {
                     && routing::is_input(raw.field())
                     && self.pending.load(Ordering::Acquire) == 0 =>
             {
-                inputs.push(header.peer, raw);
-                true
+                // Where it is stuck the line begins anew, and what still waits is nobody's.
+                inputs.push(header.peer, raw)
             }
             order => {
                 self.pending.fetch_add(1, Ordering::AcqRel);

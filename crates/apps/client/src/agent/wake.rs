@@ -1,7 +1,7 @@
 //! The capture thread's queue: what wakes it, and what it has to do.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -48,6 +48,8 @@ pub(super) struct Waker {
     /// Something may have changed that the screen does not tell.
     stirred: Arc<AtomicBool>,
     applied: Arc<Mutex<Applied>>,
+    /// How often it was asked what is applied.
+    rounds: Arc<AtomicU64>,
 }
 
 impl Waker {
@@ -70,8 +72,22 @@ impl Waker {
         self.stirred.swap(false, Ordering::AcqRel)
     }
 
-    /// A viewer's input was carried out: pictures from now on answer it.
-    pub(super) fn applied(&self, viewer: u32, sequence: u32) {
+    /// To be asked before an input is carried out, for [`Self::applied`].
+    pub(super) fn round(&self) -> u64 {
+        self.rounds.load(Ordering::Acquire)
+    }
+
+    /// A viewer's input was carried out, begun in this round: pictures from now on
+    /// answer it.
+    pub(super) fn applied(&self, viewer: u32, sequence: u32, round: u64) {
+        self.note_applied(viewer, sequence);
+        // What it changed may have been looked at already, without knowing whose it is.
+        if self.round() != round {
+            self.stir();
+        }
+    }
+
+    fn note_applied(&self, viewer: u32, sequence: u32) {
         let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
         applied.insert(viewer, sequence);
         // Viewers come and go; only the latest matter.
@@ -82,11 +98,12 @@ impl Waker {
 
     /// What has been carried out by now.
     pub(super) fn answered(&self) -> Applied {
+        self.rounds.fetch_add(1, Ordering::AcqRel);
         self.applied.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 pub(super) fn queue(bell: Bell) -> (Waker, Receiver<Work>) {
     let (sender, receiver) = sync_channel(WAITING);
-    (Waker { sender, bell, stirred: Arc::default(), applied: Arc::default() }, receiver)
+    (Waker { sender, bell, stirred: Arc::default(), applied: Arc::default(), rounds: Arc::default() }, receiver)
 }
